@@ -1,0 +1,40 @@
+// The program's entry: one parser, one subcommand a file, exit codes 0 (done), 1 (failed), 2 (wrong
+// command line).
+
+#include <cstdio>
+
+#include "app/command.h"
+#include "base/mapped_file.h"
+
+namespace notso {
+
+int report_error(const Error& error) {
+  std::fprintf(stderr, "notso: %s\n", error.message.c_str());
+  return kExitFailure;
+}
+
+namespace {
+
+int run(int argc, char** argv) {
+  install_mapped_fault_handler();
+  CLI::App app{"notso: a self-contained chat system for the SmolLM3-3B language model"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "notso " NOTSO_VERSION);
+  CommandRunner runner;
+  add_inspect_command(app, runner);
+  add_synth_command(app, runner);
+  add_tokenize_commands(app, runner);
+  add_generate_command(app, runner);
+  add_score_command(app, runner);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+  }
+  return runner.run ? runner.run() : kExitUsage;
+}
+
+}  // namespace
+}  // namespace notso
+
+int main(int argc, char** argv) { return notso::run(argc, argv); }
