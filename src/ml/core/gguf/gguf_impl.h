@@ -1,0 +1,37 @@
+// What an opened GgufFile holds. Private to the gguf library: the parser fills it, the accessors
+// read it.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "ml/core/gguf/gguf.h"
+
+namespace notso {
+
+// The mapping and the views into it. The two orders are indices sorted by name, for look-ups.
+struct GgufContents {
+  MappedFile file;
+  std::uint32_t version = 0;
+  std::uint32_t alignment = 32;
+  std::vector<std::pair<std::string_view, GgufValue>> metadata;
+  std::vector<GgufTensor> tensors;
+  std::vector<std::uint32_t> metadata_order;
+  std::vector<std::uint32_t> tensor_order;
+};
+
+struct GgufFile::Impl : GgufContents {};
+
+// Fills everything after `file` from the mapped bytes.
+[[nodiscard]] Status parse_gguf(GgufContents& contents);
+
+// Bytes of one number or bool; 0 for strings, arrays and unknown types.
+[[nodiscard]] std::size_t gguf_type_bytes(GgufType type);
+
+// The type as messages name it: "u32", "string", "array", or "type 77".
+[[nodiscard]] std::string gguf_type_name(GgufType type);
+
+// A name out of a file, safe for one line of a message: odd bytes as \x1b, cut after 80.
+[[nodiscard]] std::string gguf_quoted(std::string_view name);
+
+}  // namespace notso
