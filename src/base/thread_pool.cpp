@@ -1,0 +1,147 @@
+#include "base/thread_pool.h"
+
+#include <condition_variable>
+#include <fstream>
+#include <mutex>
+#include <sched.h>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace notso {
+namespace {
+
+// A loop's chunks come every few microseconds while a step runs, so a waiting thread looks for the
+// next loop about 20 microseconds long before it gives its core back.
+constexpr int kSpins = 2000;
+
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+// A loop is published by raising `generation`; every helper joins each generation once and reports
+// by raising `finished`. Helpers that sleep are counted, so that a caller without sleepers makes no
+// system call.
+struct ThreadPool::Team {
+  std::atomic<std::uint64_t> generation{0};
+  std::atomic<int> finished{0};
+  std::atomic<std::int64_t> next_chunk{0};
+  std::atomic<bool> stopping{false};
+  std::int64_t chunks = 0;
+  Task task = nullptr;
+  void* context = nullptr;
+
+  std::mutex mutex;
+  std::condition_variable wake;
+  int sleepers = 0;  // guarded by mutex
+  std::vector<std::thread> helpers;
+
+  void take_chunks(int thread) {
+    for (;;) {
+      const std::int64_t chunk = next_chunk.fetch_add(1, std::memory_order_relaxed);
+      if (chunk >= chunks) return;
+      task(context, chunk, thread);
+    }
+  }
+
+  void wait_for_generation_after(std::uint64_t seen) {
+    for (int i = 0; i < kSpins; ++i) {
+      if (generation.load(std::memory_order_acquire) != seen) return;
+      relax();
+    }
+    std::unique_lock lock(mutex);
+    ++sleepers;
+    wake.wait(lock, [&] { return generation.load(std::memory_order_acquire) != seen; });
+    --sleepers;
+  }
+
+  void help(int thread) {
+    std::uint64_t seen = 0;
+    for (;;) {
+      wait_for_generation_after(seen);
+      ++seen;
+      if (stopping.load(std::memory_order_acquire)) return;
+      take_chunks(thread);
+      finished.fetch_add(1, std::memory_order_release);
+    }
+  }
+
+  // The generation is raised under the mutex, so a helper that is about to sleep cannot miss it.
+  void publish() {
+    bool anyone_sleeps = false;
+    {
+      const std::lock_guard lock(mutex);
+      generation.fetch_add(1, std::memory_order_release);
+      anyone_sleeps = sleepers > 0;
+    }
+    if (anyone_sleeps) wake.notify_all();
+  }
+};
+
+ThreadPool::ThreadPool(int size) : size_(size < 1 ? 1 : size), team_(std::make_unique<Team>()) {
+  for (int i = 1; i < size_; ++i) {
+    team_->helpers.emplace_back([team = team_.get(), i] { team->help(i); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  team_->stopping.store(true, std::memory_order_release);
+  team_->publish();
+  for (auto& helper : team_->helpers) helper.join();
+}
+
+void ThreadPool::run_erased(std::int64_t chunks, Task task, void* context) {
+  if (chunks <= 0) return;
+  if (size_ == 1 || chunks == 1) {
+    for (std::int64_t i = 0; i < chunks; ++i) task(context, i, 0);
+    return;
+  }
+  team_->chunks = chunks;
+  team_->task = task;
+  team_->context = context;
+  team_->next_chunk.store(0, std::memory_order_relaxed);
+  team_->finished.store(0, std::memory_order_relaxed);
+  team_->publish();
+  team_->take_chunks(0);
+  const int helpers = size_ - 1;
+  for (int i = 0; team_->finished.load(std::memory_order_acquire) != helpers; ++i) {
+    if (i < kSpins) {
+      relax();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+int physical_core_count() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+    const unsigned count = std::thread::hardware_concurrency();
+    return count == 0 ? 1 : static_cast<int>(count);
+  }
+  std::set<std::pair<int, int>> cores;
+  int logical = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    ++logical;
+    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
+    int package = 0;
+    int core = -1;
+    std::ifstream(folder + "physical_package_id") >> package;
+    std::ifstream(folder + "core_id") >> core;
+    if (core >= 0) cores.emplace(package, core);
+  }
+  if (!cores.empty()) return static_cast<int>(cores.size());
+  return logical == 0 ? 1 : logical;
+}
+
+}  // namespace notso

@@ -1,0 +1,49 @@
+// A fixed team of threads for short parallel loops: the caller is one of them, chunks are taken
+// from a shared counter (the machine's owner may slow any core at any time), and idle threads spin
+// briefly, then sleep.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <type_traits>
+
+namespace notso {
+
+// `size` threads in all, the caller included. One thread at a time may call `run`.
+class ThreadPool {
+ public:
+  explicit ThreadPool(int size);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool();
+
+  [[nodiscard]] int size() const { return size_; }
+
+  // Calls body(chunk, thread) once for every chunk in [0, chunks), on all threads, and returns when
+  // all are done. Which thread runs a chunk is not determined. Does not allocate.
+  template <class Body>
+  void run(std::int64_t chunks, Body&& body) {
+    using Plain = std::remove_reference_t<Body>;
+    run_erased(
+        chunks,
+        [](void* context, std::int64_t chunk, int thread) {
+          (*static_cast<Plain*>(context))(chunk, thread);
+        },
+        const_cast<void*>(static_cast<const void*>(&body)));
+  }
+
+ private:
+  using Task = void (*)(void* context, std::int64_t chunk, int thread);
+  void run_erased(std::int64_t chunks, Task task, void* context);
+
+  struct Team;
+  int size_;
+  std::unique_ptr<Team> team_;
+};
+
+// Physical cores that this process may run on; at least 1.
+[[nodiscard]] int physical_core_count();
+
+}  // namespace notso

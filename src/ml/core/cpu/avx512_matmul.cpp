@@ -1,0 +1,516 @@
+// Matrix products with AVX-512 VNNI: one or two panels (16 or 32 rows) times a tile of one to four
+// tokens.
+//
+// The inner loop takes 64 bytes of weights, splits them into two quads with a shift and two masks,
+// and feeds each to `vpdpbusd` for every token; the activations are broadcast from memory.
+// Products, scales and broadcasts share two execution ports, so what counts is the number of
+// multiplying instructions besides the dot products themselves. The sums of two neighbouring groups
+// therefore go, halved, into one register as 16-bit pairs, and one `vpdpwssd` applies both groups'
+// scales and adds: per 256 columns 64 dot products carry 15 other multiplies. Halving loses one bit
+// of a sum of 16 or 17 bits, two hundred times less than the rounding of the activations
+// themselves.
+//
+// Whatever the tile, a token's sums are made by the same instructions in the same order.
+
+#include <cstdint>
+#include <immintrin.h>
+
+#include "ml/core/cpu/avx512.h"
+
+namespace notso::avx512 {
+namespace {
+
+using Bytes = const std::uint8_t*;
+
+inline __m512i load_line(Bytes at) { return _mm512_loadu_si512(at); }
+
+inline __m512i broadcast(const void* word) {
+  return _mm512_set1_epi32(*static_cast<const std::int32_t*>(word));
+}
+
+inline __m512 broadcast_float(const std::int32_t* word) {
+  return _mm512_castsi512_ps(_mm512_set1_epi32(*word));
+}
+
+inline __m512 load_halves(Bytes at) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+}
+
+// What a kernel works on: P panels, a tile of T tokens, and P * T row sums of 16 floats.
+template <int P, int T>
+struct Job {
+  Bytes panels[P];
+  std::int32_t blocks;
+  const std::int8_t* q;
+  const std::int32_t* meta;
+  const float* values;
+  alignas(64) float sums[P][T][kPanelRows];
+};
+
+// The quads of one line of nibbles, with the upper bits of 5- and 6-bit weights put back. `Line` is
+// the line's number inside its 32 columns (0..3).
+enum class High { kNone, kFifths, kSixths };
+
+template <High kHigh, int kQuad>
+inline __m512i high_bits(__m512i line) {
+  if constexpr (kHigh == High::kFifths) {
+    const __m512i bit = _mm512_set1_epi8(0x10);
+    if constexpr (kQuad < 4) {
+      return _mm512_and_si512(_mm512_slli_epi16(line, 4 - kQuad), bit);
+    } else {
+      return _mm512_and_si512(_mm512_srli_epi16(line, kQuad - 4), bit);
+    }
+  } else {
+    const __m512i bits = _mm512_set1_epi8(0x30);
+    constexpr int kPair = kQuad % 4;
+    if constexpr (kPair < 2) {
+      return _mm512_and_si512(_mm512_slli_epi16(line, 4 - 2 * kPair), bits);
+    } else {
+      return _mm512_and_si512(_mm512_srli_epi16(line, 2 * kPair - 4), bits);
+    }
+  }
+}
+
+template <High kHigh, int kQuad>
+inline __m512i add_high(__m512i quad, __m512i line) {
+  if constexpr (kHigh == High::kNone) return quad;
+  return _mm512_or_si512(quad, high_bits<kHigh, kQuad>(line));
+}
+
+// acc[p][t] += line `kLine` of the 32 columns at `nibbles`, times the tokens' 8 activations at q.
+template <High kHigh, int kLine, int P, int T>
+inline void dot_line(const Bytes (&nibbles)[P], const __m512i (&high)[P], const std::int8_t* q,
+                     __m512i (&acc)[P][T]) {
+  const __m512i low = _mm512_set1_epi8(15);
+  __m512i even[P];
+  __m512i odd[P];
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) {
+    const __m512i line = load_line(nibbles[p] + kLine * kQuadBytes);
+    even[p] = add_high<kHigh, 2 * kLine>(_mm512_and_si512(line, low), high[p]);
+    odd[p] =
+        add_high<kHigh, 2 * kLine + 1>(_mm512_and_si512(_mm512_srli_epi16(line, 4), low), high[p]);
+  }
+#pragma GCC unroll 4
+  for (int t = 0; t < T; ++t) {
+    const __m512i x = broadcast(q + (kLine * 2 * T + t) * 4);
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) acc[p][t] = _mm512_dpbusd_epi32(acc[p][t], even[p], x);
+  }
+#pragma GCC unroll 4
+  for (int t = 0; t < T; ++t) {
+    const __m512i x = broadcast(q + ((kLine * 2 + 1) * T + t) * 4);
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) acc[p][t] = _mm512_dpbusd_epi32(acc[p][t], odd[p], x);
+  }
+}
+
+// acc = all 32 columns of a group.
+template <High kHigh, int P, int T>
+inline void dot_group(const Bytes (&nibbles)[P], const __m512i (&high)[P], const std::int8_t* q,
+                      __m512i (&acc)[P][T]) {
+  dot_line<kHigh, 0, P, T>(nibbles, high, q, acc);
+  dot_line<kHigh, 1, P, T>(nibbles, high, q, acc);
+  dot_line<kHigh, 2, P, T>(nibbles, high, q, acc);
+  dot_line<kHigh, 3, P, T>(nibbles, high, q, acc);
+}
+
+template <int P, int T>
+inline void clear(__m512i (&acc)[P][T]) {
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) acc[p][t] = _mm512_setzero_si512();
+  }
+}
+
+// The sums of two groups, shifted right by kShift to 16 bits, as pairs.
+template <int kShift>
+inline __m512i pair_up(__m512i first, __m512i second) {
+  return _mm512_mask_blend_epi16(0xAAAAAAAAU, _mm512_srai_epi32(first, kShift),
+                                 _mm512_slli_epi32(second, 16 - kShift));
+}
+
+// sums += (total * d - min_total * dmin) * a.
+inline void finish_block(float* sums, __m512 value, __m512 scale) {
+  _mm512_store_ps(sums, _mm512_fmadd_ps(value, scale, _mm512_load_ps(sums)));
+}
+
+// The scale pairs of groups 2 i and 2 i + 1 (or the min pairs), from the three lines of panels.h.
+struct Pairs {
+  __m512i of[4];
+};
+
+inline Pairs k_scale_pairs(Bytes lines) {
+  const __m512i line0 = load_line(lines);
+  const __m512i line2 = load_line(lines + 2 * kQuadBytes);
+  const __m512i words = _mm512_set1_epi16(0xff);
+  const __m512i first = _mm512_and_si512(line0, _mm512_set1_epi8(63));
+  const __m512i second =
+      _mm512_or_si512(_mm512_and_si512(line2, _mm512_set1_epi8(15)),
+                      _mm512_and_si512(_mm512_srli_epi32(line0, 2), _mm512_set1_epi8(0x30)));
+  return {{_mm512_and_si512(first, words), _mm512_srli_epi16(first, 8),
+           _mm512_and_si512(second, words), _mm512_srli_epi16(second, 8)}};
+}
+
+inline Pairs k_min_pairs(Bytes lines) {
+  const __m512i line1 = load_line(lines + kQuadBytes);
+  const __m512i line2 = load_line(lines + 2 * kQuadBytes);
+  const __m512i words = _mm512_set1_epi16(0xff);
+  const __m512i first = _mm512_and_si512(line1, _mm512_set1_epi8(63));
+  const __m512i second =
+      _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(line2, 4), _mm512_set1_epi8(15)),
+                      _mm512_and_si512(_mm512_srli_epi32(line1, 2), _mm512_set1_epi8(0x30)));
+  return {{_mm512_and_si512(first, words), _mm512_srli_epi16(first, 8),
+           _mm512_and_si512(second, words), _mm512_srli_epi16(second, 8)}};
+}
+
+// Q4_K (kHigh none, halved sums) and Q5_K (fifths, quartered sums).
+template <High kHigh, int P, int T>
+void multiply_k(Job<P, T>& job) {
+  constexpr int kShift = kHigh == High::kNone ? 1 : 2;
+  constexpr std::size_t kBytes = kHigh == High::kNone ? 2304 : 2816;
+  const std::int8_t* q = job.q;
+  const std::int32_t* meta = job.meta;
+  Bytes block[P];
+  for (int p = 0; p < P; ++p) block[p] = job.panels[p];
+  for (std::int32_t b = 0; b < job.blocks; ++b) {
+    Pairs scales[P];
+    __m512i total[P][T];
+    clear(total);
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) scales[p] = k_scale_pairs(block[p]);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      __m512i acc[2][P][T];
+#pragma GCC unroll 2
+      for (int half = 0; half < 2; ++half) {
+        const int group = 2 * i + half;
+        Bytes nibbles[P];
+        __m512i high[P];
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          nibbles[p] = block[p] + 256 + group * 4 * kQuadBytes;
+          high[p] = kHigh == High::kNone ? _mm512_setzero_si512()
+                                         : load_line(block[p] + 256 + 2048 + group * kQuadBytes);
+        }
+        clear(acc[half]);
+        dot_group<kHigh, P, T>(nibbles, high, q + group * 32 * T, acc[half]);
+      }
+#pragma GCC unroll 4
+      for (int t = 0; t < T; ++t) {
+        const __m512i factors = broadcast(meta + (TileMeta::kFactorPairs + i) * T + t);
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          total[p][t] =
+              _mm512_dpwssd_epi32(total[p][t], pair_up<kShift>(acc[0][p][t], acc[1][p][t]),
+                                  _mm512_mullo_epi16(scales[p].of[i], factors));
+        }
+      }
+    }
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
+      const Pairs mins = k_min_pairs(block[p]);
+      const __m512 shifted = _mm512_set1_ps(static_cast<float>(1 << kShift));
+      const __m512 d = _mm512_mul_ps(load_halves(block[p] + 192), shifted);
+      const __m512 dmin = _mm512_mul_ps(load_halves(block[p] + 224), _mm512_set1_ps(2.0F));
+#pragma GCC unroll 4
+      for (int t = 0; t < T; ++t) {
+        __m512i low = _mm512_setzero_si512();
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          low = _mm512_dpwssd_epi32(low, mins.of[i],
+                                    broadcast(meta + (TileMeta::kSumPairs + i) * T + t));
+        }
+        __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(total[p][t]), d);
+        value = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(low), dmin, value);
+        finish_block(job.sums[p][t], value, broadcast_float(meta + TileMeta::kScale * T + t));
+      }
+      block[p] += kBytes;
+    }
+    q += kBlockColumns * T;
+    meta += TileMeta::kWords * T;
+  }
+}
+
+// Q6_K: groups of 16, so two groups are the two halves of 32 columns. The weights' offset of 32
+// goes in as the sums' starting value.
+template <int P, int T>
+void multiply_q6(Job<P, T>& job) {
+  const std::int8_t* q = job.q;
+  const std::int32_t* meta = job.meta;
+  Bytes block[P];
+  for (int p = 0; p < P; ++p) block[p] = job.panels[p];
+  for (std::int32_t b = 0; b < job.blocks; ++b) {
+    __m512i total[P][T];
+    clear(total);
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; ++j) {
+      __m512i acc[2][P][T];
+      __m512i scales[P];
+      Bytes nibbles[P];
+      __m512i high[2][P];
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) {
+        nibbles[p] = block[p] + j * 4 * kQuadBytes;
+        high[0][p] = load_line(block[p] + 2048 + (2 * j) * kQuadBytes);
+        high[1][p] = load_line(block[p] + 2048 + (2 * j + 1) * kQuadBytes);
+        const __m512i line = load_line(block[p] + 3072 + j / 2 * kQuadBytes);
+        scales[p] = j % 2 == 0 ? _mm512_srai_epi16(_mm512_slli_epi16(line, 8), 8)
+                               : _mm512_srai_epi16(line, 8);
+      }
+#pragma GCC unroll 4
+      for (int t = 0; t < T; ++t) {
+        const std::int32_t* sums = meta + (TileMeta::kNegSums16 + 2 * j) * T + t;
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          acc[0][p][t] = _mm512_slli_epi32(broadcast(sums), 5);
+          acc[1][p][t] = _mm512_slli_epi32(broadcast(sums + T), 5);
+        }
+      }
+      const std::int8_t* x = q + j * 32 * T;
+      dot_line<High::kSixths, 0, P, T>(nibbles, high[0], x, acc[0]);
+      dot_line<High::kSixths, 1, P, T>(nibbles, high[0], x, acc[0]);
+      dot_line<High::kSixths, 2, P, T>(nibbles, high[1], x, acc[1]);
+      dot_line<High::kSixths, 3, P, T>(nibbles, high[1], x, acc[1]);
+#pragma GCC unroll 4
+      for (int t = 0; t < T; ++t) {
+        const __m512i factors = broadcast(meta + (TileMeta::kFactorTwins + j) * T + t);
+#pragma GCC unroll 2
+        for (int p = 0; p < P; ++p) {
+          total[p][t] = _mm512_dpwssd_epi32(total[p][t], pair_up<1>(acc[0][p][t], acc[1][p][t]),
+                                            _mm512_mullo_epi16(scales[p], factors));
+        }
+      }
+    }
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
+      const __m512 d = _mm512_mul_ps(load_halves(block[p] + 3328), _mm512_set1_ps(2.0F));
+#pragma GCC unroll 4
+      for (int t = 0; t < T; ++t) {
+        finish_block(job.sums[p][t], _mm512_mul_ps(_mm512_cvtepi32_ps(total[p][t]), d),
+                     broadcast_float(meta + TileMeta::kScale * T + t));
+      }
+      block[p] += 3360;
+    }
+    q += kBlockColumns * T;
+    meta += TileMeta::kWords * T;
+  }
+}
+
+// acc = 32 columns of bytes.
+template <int P, int T>
+inline void dot_bytes(const Bytes (&quads)[P], const std::int8_t* q, __m512i (&acc)[P][T]) {
+#pragma GCC unroll 8
+  for (int k = 0; k < 8; ++k) {
+    __m512i w[P];
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) w[p] = load_line(quads[p] + k * kQuadBytes);
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) {
+      const __m512i x = broadcast(q + (k * T + t) * 4);
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) acc[p][t] = _mm512_dpbusd_epi32(acc[p][t], w[p], x);
+    }
+  }
+}
+
+// Facts about the types with one half-precision scale for 32 columns.
+template <DType kType>
+struct Small;
+template <>
+struct Small<DType::kQ4_0> {
+  static constexpr int kBytes = 2304, kQuads = 256, kFifths = 0, kMins = 0, kOffsetBits = 3;
+};
+template <>
+struct Small<DType::kQ4_1> {
+  static constexpr int kBytes = 2560, kQuads = 512, kFifths = 0, kMins = 256, kOffsetBits = -1;
+};
+template <>
+struct Small<DType::kQ5_0> {
+  static constexpr int kBytes = 2816, kQuads = 256, kFifths = 2304, kMins = 0, kOffsetBits = 4;
+};
+template <>
+struct Small<DType::kQ5_1> {
+  static constexpr int kBytes = 3072, kQuads = 512, kFifths = 2560, kMins = 256, kOffsetBits = -1;
+};
+template <>
+struct Small<DType::kQ8_0> {
+  static constexpr int kBytes = 4352, kQuads = 256, kFifths = 0, kMins = 0, kOffsetBits = 7;
+};
+
+template <DType kType, int P, int T>
+void multiply_small(Job<P, T>& job) {
+  using Format = Small<kType>;
+  constexpr High kHigh = Format::kFifths > 0 ? High::kFifths : High::kNone;
+  constexpr int kGroupBytes = (kType == DType::kQ8_0 ? 8 : 4) * kQuadBytes;
+  const std::int8_t* q = job.q;
+  const std::int32_t* meta = job.meta;
+  Bytes block[P];
+  for (int p = 0; p < P; ++p) block[p] = job.panels[p];
+  for (std::int32_t b = 0; b < job.blocks; ++b) {
+#pragma GCC unroll 1
+    for (int j = 0; j < 8; ++j) {
+      __m512i acc[P][T];
+      Bytes quads[P];
+      __m512i high[P];
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) {
+        quads[p] = block[p] + Format::kQuads + j * kGroupBytes;
+        high[p] = kHigh == High::kNone ? _mm512_setzero_si512()
+                                       : load_line(block[p] + Format::kFifths + j * kQuadBytes);
+#pragma GCC unroll 4
+        for (int t = 0; t < T; ++t) {
+          acc[p][t] = _mm512_setzero_si512();
+          if constexpr (Format::kOffsetBits >= 0) {
+            acc[p][t] = _mm512_slli_epi32(broadcast(meta + (TileMeta::kNegSums32 + j) * T + t),
+                                          Format::kOffsetBits);
+          }
+        }
+      }
+      if constexpr (kType == DType::kQ8_0) {
+        dot_bytes<P, T>(quads, q + j * 32 * T, acc);
+      } else {
+        dot_group<kHigh, P, T>(quads, high, q + j * 32 * T, acc);
+      }
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) {
+        const __m512 d = load_halves(block[p] + j * 32);
+#pragma GCC unroll 4
+        for (int t = 0; t < T; ++t) {
+          if constexpr (Format::kMins > 0) {
+            finish_block(job.sums[p][t], load_halves(block[p] + Format::kMins + j * 32),
+                         broadcast_float(meta + (TileMeta::kGroupSums + j) * T + t));
+          }
+          finish_block(job.sums[p][t], _mm512_mul_ps(_mm512_cvtepi32_ps(acc[p][t]), d),
+                       broadcast_float(meta + (TileMeta::kGroupScales + j) * T + t));
+        }
+      }
+    }
+    for (int p = 0; p < P; ++p) block[p] += Format::kBytes;
+    q += kBlockColumns * T;
+    meta += TileMeta::kWords * T;
+  }
+}
+
+// F16, BF16 and F32 weights with f32 activations.
+template <DType kType, int P, int T>
+void multiply_float(Job<P, T>& job) {
+  constexpr int kColumnBytes = kPanelRows * (kType == DType::kF32 ? 4 : 2);
+  __m512 acc[P][T];
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) acc[p][t] = _mm512_setzero_ps();
+  }
+  const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
+  for (std::int64_t c = 0; c < columns; ++c) {
+    __m512 w[P];
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
+      const std::uint8_t* at = job.panels[p] + c * kColumnBytes;
+      if constexpr (kType == DType::kF32) {
+        w[p] = _mm512_loadu_ps(at);
+      } else if constexpr (kType == DType::kF16) {
+        w[p] = load_halves(at);
+      } else {
+        const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at));
+        w[p] = _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16));
+      }
+    }
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) {
+      const __m512 x = _mm512_set1_ps(job.values[c * T + t]);
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) acc[p][t] = _mm512_fmadd_ps(w[p], x, acc[p][t]);
+    }
+  }
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) _mm512_store_ps(job.sums[p][t], acc[p][t]);
+  }
+}
+
+template <int P, int T>
+void multiply(DType type, Job<P, T>& job) {
+  switch (type) {
+    case DType::kQ4_K:
+      return multiply_k<High::kNone>(job);
+    case DType::kQ5_K:
+      return multiply_k<High::kFifths>(job);
+    case DType::kQ6_K:
+      return multiply_q6(job);
+    case DType::kQ4_0:
+      return multiply_small<DType::kQ4_0>(job);
+    case DType::kQ4_1:
+      return multiply_small<DType::kQ4_1>(job);
+    case DType::kQ5_0:
+      return multiply_small<DType::kQ5_0>(job);
+    case DType::kQ5_1:
+      return multiply_small<DType::kQ5_1>(job);
+    case DType::kQ8_0:
+      return multiply_small<DType::kQ8_0>(job);
+    case DType::kF16:
+      return multiply_float<DType::kF16>(job);
+    case DType::kBF16:
+      return multiply_float<DType::kBF16>(job);
+    case DType::kF32:
+      return multiply_float<DType::kF32>(job);
+  }
+}
+
+// One or two panels: runs the kernel and puts its sums where they belong.
+template <int P, int T>
+void run(const PanelView& weights, std::int64_t panel, const TileView& tile, float* out,
+         std::int64_t stride, bool add) {
+  Job<P, T> job;
+  job.blocks = weights.blocks;
+  job.q = tile.q;
+  job.meta = tile.meta;
+  job.values = tile.values;
+  for (int p = 0; p < P; ++p) {
+    job.panels[p] = reinterpret_cast<Bytes>(weights.data) +
+                    static_cast<std::size_t>(panel + p) * weights.panel_bytes;
+    for (int t = 0; t < T; ++t) _mm512_store_ps(job.sums[p][t], _mm512_setzero_ps());
+  }
+  multiply<P, T>(weights.type, job);
+  for (int p = 0; p < P; ++p) {
+    const std::int64_t left = weights.rows - (panel + p) * kPanelRows;
+    const auto mask = static_cast<__mmask16>(left >= kPanelRows ? 0xffff : (1 << left) - 1);
+    for (int t = 0; t < T; ++t) {
+      float* to = out + t * stride + p * kPanelRows;
+      __m512 sum = _mm512_load_ps(job.sums[p][t]);
+      if (add) sum = _mm512_add_ps(sum, _mm512_maskz_loadu_ps(mask, to));
+      _mm512_mask_storeu_ps(to, mask, sum);
+    }
+  }
+}
+
+template <int T>
+void run_all(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
+             const TileView& tile, float* out, std::int64_t stride, bool add) {
+  std::int32_t p = 0;
+  for (; p + 2 <= panels; p += 2) {
+    run<2, T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);
+  }
+  if (p < panels) run<1, T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);
+}
+
+}  // namespace
+
+void matmul(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
+            const TileView& tile, float* out, std::int64_t stride, bool add) {
+  switch (tile.rows) {
+    case 1:
+      return run_all<1>(weights, first_panel, panels, tile, out, stride, add);
+    case 2:
+      return run_all<2>(weights, first_panel, panels, tile, out, stride, add);
+    case 3:
+      return run_all<3>(weights, first_panel, panels, tile, out, stride, add);
+    default:
+      return run_all<4>(weights, first_panel, panels, tile, out, stride, add);
+  }
+}
+
+}  // namespace notso::avx512
