@@ -91,6 +91,9 @@ struct Rope {
   double magnitude = 1.0;
 };
 
+// The largest head dimension that backends take; head dimensions are multiples of 16.
+inline constexpr std::int32_t kMaxHeadDim = 256;
+
 // The shape of grouped-query attention.
 struct AttentionShape {
   std::int32_t heads = 0;
@@ -152,8 +155,12 @@ class Backend {
   virtual void gate_up(const Matrix& gate, const Matrix& up, const Activations& in,
                        Activations& out) = 0;
 
-  // Turns the heads of `in` (queries or keys) by each row's position, in place.
-  virtual void rotate(const StepRows& step, const Rope& rope, std::int32_t head_dim, Rows in) = 0;
+  // Announces the rows that the verbs below work on until the next call, and the angles of their
+  // positions.
+  virtual void begin_step(const StepRows& step, const Rope& rope) = 0;
+
+  // Turns the heads of `in` (queries or keys of the step's rows) by each row's position, in place.
+  virtual void rotate(std::int32_t head_dim, Rows in) = 0;
 
   // Writes the rows' keys and values into their sequences' pages.
   virtual void append(const StepRows& step, const AttentionShape& shape, KvType type,

@@ -29,7 +29,6 @@ struct AttentionRow {
   float* out = nullptr;                     // [queries][head_dim]
 };
 inline constexpr int kMaxQueries = 4;
-inline constexpr int kMaxHeadDim = 256;
 
 // How many rows one call of `attend` takes together, so that a page is read once for all of them.
 inline constexpr int kAttendRows = 16;

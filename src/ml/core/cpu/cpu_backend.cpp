@@ -1,0 +1,500 @@
+// Divides each verb into chunks for the thread pool. A chunk is a few panels times all tiles of the
+// step, so that weights are read from memory once and stay in the second-level cache while the
+// tiles go by.
+
+#include "ml/core/cpu/cpu_backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+#include "ml/core/cpu/kernel_table.h"
+#include "ml/core/cpu/pack.h"
+#include "ml/core/cpu/packed_store.h"
+#include "ml/core/quant/quantize.h"
+
+namespace notso {
+namespace {
+
+constexpr int kMaxThreads = 256;
+
+// Memory that is aligned for kernels and starts as zeros.
+template <class T>
+class AlignedArray {
+ public:
+  static Result<AlignedArray> make(std::size_t count) {
+    constexpr std::size_t kAlignment = 64;
+    AlignedArray array;
+    const std::size_t bytes = (count * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
+    array.data_.reset(static_cast<T*>(std::aligned_alloc(kAlignment, std::max(bytes, kAlignment))));
+    if (array.data_ == nullptr) {
+      return fail(ErrorCode::kResourceExhausted,
+                  "not enough memory for " + std::to_string(bytes >> 20) +
+                      " MiB of intermediate results; use a smaller batch or free memory");
+    }
+    std::memset(array.data_.get(), 0, bytes);
+    array.count_ = count;
+    return array;
+  }
+  [[nodiscard]] T* data() const { return data_.get(); }
+  [[nodiscard]] std::size_t size() const { return count_; }
+
+ private:
+  struct Free {
+    void operator()(T* pointer) const { std::free(pointer); }
+  };
+  std::unique_ptr<T, Free> data_;
+  std::size_t count_ = 0;
+};
+
+// A vector (norm weights) or a matrix in panels that the store keeps.
+class CpuMatrix : public Matrix {
+ public:
+  CpuMatrix(std::int64_t rows, std::int64_t columns, PanelView view)
+      : Matrix(rows, columns), panels(view) {}
+  explicit CpuMatrix(std::vector<float> values)
+      : Matrix(1, static_cast<std::int64_t>(values.size())), vector(std::move(values)) {}
+
+  PanelView panels;
+  std::vector<float> vector;
+};
+
+const CpuMatrix& cpu(const Matrix& matrix) { return static_cast<const CpuMatrix&>(matrix); }
+
+class CpuBuffer : public Buffer {
+ public:
+  explicit CpuBuffer(AlignedArray<float> memory) : memory_(std::move(memory)) {}
+  Rows rows(std::int32_t count, std::int32_t columns) override {
+    NOTSO_CHECK(static_cast<std::size_t>(count) * static_cast<std::size_t>(columns) <=
+                memory_.size());
+    return {memory_.data(), count, columns, columns};
+  }
+
+ private:
+  AlignedArray<float> memory_;
+};
+
+// Prepared rows in tiles of four; the last tile may hold fewer.
+class CpuActivations : public Activations {
+ public:
+  std::int32_t columns = 0;
+  std::int32_t blocks = 0;
+  std::int32_t rows = 0;  // as last prepared
+  AlignedArray<std::int8_t> q;
+  AlignedArray<std::int32_t> meta;
+  AlignedArray<float> values;
+
+  [[nodiscard]] std::int32_t tile_count() const { return (rows + kTileRows - 1) / kTileRows; }
+
+  [[nodiscard]] TileView tile(std::int32_t index) const {
+    const Place place = place_of(index);
+    return {place.q, place.meta, place.values, tile_rows(index)};
+  }
+
+  [[nodiscard]] TileRow row(std::int32_t index) const {
+    const Place place = place_of(index / kTileRows);
+    return {place.q, place.meta, place.values, tile_rows(index / kTileRows), index % kTileRows};
+  }
+
+ private:
+  struct Place {
+    std::int8_t* q;
+    std::int32_t* meta;
+    float* values;
+  };
+  [[nodiscard]] Place place_of(std::int32_t tile) const {
+    const std::size_t before =
+        static_cast<std::size_t>(tile) * kTileRows * static_cast<std::size_t>(blocks);
+    return {q.data() + before * kBlockColumns, meta.data() + before * TileMeta::kWords,
+            values.size() == 0 ? nullptr : values.data() + before * kBlockColumns};
+  }
+  [[nodiscard]] std::int32_t tile_rows(std::int32_t tile) const {
+    return std::min(kTileRows, rows - tile * kTileRows);
+  }
+};
+
+CpuActivations& cpu(Activations& activations) { return static_cast<CpuActivations&>(activations); }
+const CpuActivations& cpu(const Activations& activations) {
+  return static_cast<const CpuActivations&>(activations);
+}
+
+class CpuBackend : public Backend {
+ public:
+  CpuBackend(const KernelTable& table, int threads, std::string cache_folder)
+      : table_(table), pool_(threads), cache_folder_(std::move(cache_folder)) {}
+
+  std::string description() const override {
+    return "CPU, " + std::string(table_.name) + " kernels, " + std::to_string(pool_.size()) +
+           (pool_.size() == 1 ? " thread" : " threads");
+  }
+
+  Result<std::vector<std::unique_ptr<Matrix>>> load(std::shared_ptr<const GgufFile> file,
+                                                    std::span<const GgufTensor* const> tensors,
+                                                    const LoadProgress& progress) override;
+  Result<std::unique_ptr<Buffer>> make_buffer(std::size_t floats) override;
+  Result<std::unique_ptr<Activations>> make_activations(std::int32_t max_rows,
+                                                        std::int32_t columns) override;
+  std::size_t kv_head_bytes(KvType type, std::int32_t head_dim) const override {
+    return table_.kv_head_bytes(type, head_dim);
+  }
+  void embed(const Matrix& table, std::span<const std::int32_t> tokens, Rows out) override;
+  void gather(Rows in, std::span<const std::int32_t> rows, Rows out) override;
+  void normalize(const Matrix& weight, float epsilon, Rows in, Activations& out) override;
+  void project(std::span<const Matrix* const> weights, const Activations& in, Rows out) override;
+  void project_add(const Matrix& weight, const Activations& in, Rows sum) override;
+  void gate_up(const Matrix& gate, const Matrix& up, const Activations& in,
+               Activations& out) override;
+  void begin_step(const StepRows& step, const Rope& rope) override;
+  void rotate(std::int32_t head_dim, Rows in) override;
+  void append(const StepRows& step, const AttentionShape& shape, KvType type, const KvSlot& slot,
+              Rows keys, Rows values) override;
+  void attend(const StepRows& step, const AttentionShape& shape, KvType type, const KvSlot& slot,
+              Rows queries, Activations& out) override;
+  void read(Rows in, std::span<float> out) override;
+
+ private:
+  // Up to kAttendRows rows of one sequence.
+  struct RowTile {
+    const SequenceRows* sequence;
+    std::int32_t first;  // within the sequence's rows
+    std::int32_t count;
+  };
+
+  void multiply(const PanelView& weights, const CpuActivations& in, float* out, std::int64_t stride,
+                bool add, std::int64_t first_panel, std::int32_t panels) const;
+  [[nodiscard]] std::int32_t panels_per_chunk(const PanelView& weights, std::int32_t rows) const;
+  void quantize_rows(const float* in, std::int32_t stride, CpuActivations& out);
+  void attend_tile(const RowTile& tile, const AttentionShape& shape, KvType type,
+                   const KvSlot& slot, std::int32_t kv_head, std::int32_t first_query,
+                   Rows queries) const;
+  Status grow(AlignedArray<float>& array, std::size_t count) const;
+
+  const KernelTable& table_;
+  ThreadPool pool_;
+  std::string cache_folder_;
+  std::vector<std::unique_ptr<PackedStore>> stores_;
+  bool float_weights_ = false;
+
+  AlignedArray<float> staging_;  // f32 rows on their way into Activations
+  AlignedArray<float> scratch_;  // [threads][scratch_floats_]
+  std::size_t scratch_floats_ = 0;
+  AlignedArray<float> turns_;  // [rows][head_dim / 2][cos, sin]
+  std::int32_t turn_pairs_ = 0;
+  std::vector<RowTile> row_tiles_;  // reserved for the largest step
+};
+
+bool is_float(DType type) {
+  return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16;
+}
+
+Result<std::vector<std::unique_ptr<Matrix>>> CpuBackend::load(
+    std::shared_ptr<const GgufFile> file, std::span<const GgufTensor* const> tensors,
+    const LoadProgress& progress) {
+  std::vector<const GgufTensor*> matrices;
+  for (const GgufTensor* tensor : tensors) {
+    if (tensor->shape.size() > 1) matrices.push_back(tensor);
+  }
+  auto store = PackedStore::open(*file, matrices, cache_folder_, pool_, progress);
+  if (!store) return pass_on(store);
+  std::vector<std::unique_ptr<Matrix>> result;
+  std::size_t next = 0;
+  for (const GgufTensor* tensor : tensors) {
+    if (tensor->shape.size() > 1) {
+      const PanelView& view = (*store)->view(next++);
+      float_weights_ = float_weights_ || is_float(view.type);
+      result.push_back(std::make_unique<CpuMatrix>(
+          view.rows, static_cast<std::int64_t>(tensor->columns()), view));
+      continue;
+    }
+    std::vector<float> values(static_cast<std::size_t>(tensor->columns()));
+    const auto read =
+        guard_mapped_reads(file->path(), [&] { dequantize(tensor->type, tensor->data, values); });
+    if (!read) return tl::unexpected<Error>(read.error());
+    result.push_back(std::make_unique<CpuMatrix>(std::move(values)));
+  }
+  stores_.push_back(std::move(*store));
+  return result;
+}
+
+Status CpuBackend::grow(AlignedArray<float>& array, std::size_t count) const {
+  if (array.size() >= count) return {};
+  auto larger = AlignedArray<float>::make(count);
+  if (!larger) return pass_on(larger);
+  array = std::move(*larger);
+  return {};
+}
+
+Result<std::unique_ptr<Buffer>> CpuBackend::make_buffer(std::size_t floats) {
+  auto memory = AlignedArray<float>::make(floats);
+  if (!memory) return pass_on(memory);
+  return std::make_unique<CpuBuffer>(std::move(*memory));
+}
+
+Result<std::unique_ptr<Activations>> CpuBackend::make_activations(std::int32_t max_rows,
+                                                                  std::int32_t columns) {
+  auto made = std::make_unique<CpuActivations>();
+  made->columns = columns;
+  made->blocks = (columns + kBlockColumns - 1) / kBlockColumns;
+  const auto tiles = static_cast<std::size_t>((max_rows + kTileRows - 1) / kTileRows);
+  const std::size_t row_blocks = tiles * kTileRows * static_cast<std::size_t>(made->blocks);
+  auto q = AlignedArray<std::int8_t>::make(row_blocks * kBlockColumns);
+  if (!q) return pass_on(q);
+  made->q = std::move(*q);
+  auto meta = AlignedArray<std::int32_t>::make(row_blocks * TileMeta::kWords);
+  if (!meta) return pass_on(meta);
+  made->meta = std::move(*meta);
+  if (float_weights_) {
+    auto values = AlignedArray<float>::make(row_blocks * kBlockColumns);
+    if (!values) return pass_on(values);
+    made->values = std::move(*values);
+  }
+  const auto rows = static_cast<std::size_t>(max_rows);
+  if (auto grown = grow(staging_, rows * static_cast<std::size_t>(columns)); !grown) {
+    return pass_on(grown);
+  }
+  // A thread's scratch holds a normalised row, or four rows of a chunk of `up`.
+  const auto chunk = static_cast<std::size_t>(columns + kPanelRows) * kTileRows;
+  scratch_floats_ = std::max(scratch_floats_, chunk);
+  const auto threads = static_cast<std::size_t>(pool_.size());
+  if (auto grown = grow(scratch_, threads * scratch_floats_); !grown) return pass_on(grown);
+  if (auto grown = grow(turns_, rows * kMaxHeadDim); !grown) return pass_on(grown);
+  row_tiles_.reserve(std::max(row_tiles_.capacity(), rows));
+  return made;
+}
+
+void CpuBackend::embed(const Matrix& table, std::span<const std::int32_t> tokens, Rows out) {
+  const CpuMatrix& matrix = cpu(table);
+  pool_.run(static_cast<std::int64_t>(tokens.size()), [&](std::int64_t i, int) {
+    unpack_row(matrix.panels, tokens[static_cast<std::size_t>(i)],
+               {out.data + i * out.stride, static_cast<std::size_t>(out.columns)});
+  });
+}
+
+void CpuBackend::gather(Rows in, std::span<const std::int32_t> rows, Rows out) {
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    std::copy_n(in.data + std::int64_t{rows[i]} * in.stride, in.columns,
+                out.data + static_cast<std::int64_t>(i) * out.stride);
+  }
+}
+
+void CpuBackend::normalize(const Matrix& weight, float epsilon, Rows in, Activations& out) {
+  CpuActivations& to = cpu(out);
+  to.rows = in.count;
+  const float* weights = cpu(weight).vector.data();
+  pool_.run(in.count, [&](std::int64_t i, int thread) {
+    float* row = scratch_.data() + static_cast<std::size_t>(thread) * scratch_floats_;
+    table_.rms_norm(in.data + i * in.stride, weights, epsilon, in.columns, row);
+    table_.quantize(row, in.columns, to.row(static_cast<std::int32_t>(i)));
+  });
+}
+
+void CpuBackend::quantize_rows(const float* in, std::int32_t stride, CpuActivations& out) {
+  pool_.run(out.rows, [&](std::int64_t i, int) {
+    table_.quantize(in + i * stride, out.columns, out.row(static_cast<std::int32_t>(i)));
+  });
+}
+
+// An even number of panels (kernels take two at a time) whose weights fit the second-level cache
+// beside a tile, but enough chunks for every thread to get several.
+std::int32_t CpuBackend::panels_per_chunk(const PanelView& weights, std::int32_t rows) const {
+  const std::size_t budget = rows > 2 * kTileRows ? 384U << 10 : 96U << 10;
+  const std::int64_t panels = (weights.rows + kPanelRows - 1) / kPanelRows;
+  const std::int64_t fair = panels / (std::int64_t{pool_.size()} * 6);
+  const auto fitting = static_cast<std::int64_t>(budget / weights.panel_bytes);
+  return static_cast<std::int32_t>(std::max<std::int64_t>(std::min(fair, fitting) & ~1LL, 2));
+}
+
+// out[row][16 p ..] (+)= panels [first_panel, first_panel + panels) for all rows.
+void CpuBackend::multiply(const PanelView& weights, const CpuActivations& in, float* out,
+                          std::int64_t stride, bool add, std::int64_t first_panel,
+                          std::int32_t panels) const {
+  const std::int64_t total = (weights.rows + kPanelRows - 1) / kPanelRows;
+  const auto count = static_cast<std::int32_t>(std::min<std::int64_t>(panels, total - first_panel));
+  for (std::int32_t t = 0; t < in.tile_count(); ++t) {
+    table_.matmul(weights, first_panel, count, in.tile(t), out + t * kTileRows * stride, stride,
+                  add);
+  }
+}
+
+void CpuBackend::project(std::span<const Matrix* const> weights, const Activations& in, Rows out) {
+  const CpuActivations& from = cpu(in);
+  constexpr std::size_t kMost = 4;
+  NOTSO_CHECK(weights.size() <= kMost);
+  std::int64_t chunk_end[kMost] = {};
+  std::int32_t size[kMost] = {};
+  std::int64_t chunks = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const PanelView& view = cpu(*weights[i]).panels;
+    size[i] = panels_per_chunk(view, from.rows);
+    const std::int64_t panels = (view.rows + kPanelRows - 1) / kPanelRows;
+    chunks += (panels + size[i] - 1) / size[i];
+    chunk_end[i] = chunks;
+  }
+  pool_.run(chunks, [&](std::int64_t chunk, int) {
+    std::size_t which = 0;
+    std::int64_t column = 0;
+    while (chunk >= chunk_end[which]) column += weights[which++]->rows();
+    const std::int64_t within = chunk - (which == 0 ? 0 : chunk_end[which - 1]);
+    const std::int64_t panel = within * size[which];
+    multiply(cpu(*weights[which]).panels, from, out.data + column + panel * kPanelRows, out.stride,
+             false, panel, size[which]);
+  });
+}
+
+void CpuBackend::project_add(const Matrix& weight, const Activations& in, Rows sum) {
+  const CpuActivations& from = cpu(in);
+  const PanelView& view = cpu(weight).panels;
+  const std::int32_t size = panels_per_chunk(view, from.rows);
+  const std::int64_t panels = (view.rows + kPanelRows - 1) / kPanelRows;
+  pool_.run((panels + size - 1) / size, [&](std::int64_t chunk, int) {
+    const std::int64_t panel = chunk * size;
+    multiply(view, from, sum.data + panel * kPanelRows, sum.stride, true, panel, size);
+  });
+}
+
+void CpuBackend::gate_up(const Matrix& gate, const Matrix& up, const Activations& in,
+                         Activations& out) {
+  const CpuActivations& from = cpu(in);
+  CpuActivations& to = cpu(out);
+  to.rows = from.rows;
+  const PanelView& gates = cpu(gate).panels;
+  const PanelView& ups = cpu(up).panels;
+  const std::int32_t size = panels_per_chunk(gates, from.rows);
+  const std::int64_t panels = (gates.rows + kPanelRows - 1) / kPanelRows;
+  const std::int64_t stride = to.columns;
+  pool_.run((panels + size - 1) / size, [&](std::int64_t chunk, int thread) {
+    float* scratch = scratch_.data() + static_cast<std::size_t>(thread) * scratch_floats_;
+    const std::int64_t panel = chunk * size;
+    const auto count = static_cast<std::int32_t>(std::min<std::int64_t>(size, panels - panel));
+    const std::int64_t first = panel * kPanelRows;
+    const auto width =
+        static_cast<std::int32_t>(std::min<std::int64_t>(count * kPanelRows, gates.rows - first));
+    for (std::int32_t t = 0; t < from.tile_count(); ++t) {
+      const TileView tile = from.tile(t);
+      float* hidden = staging_.data() + std::int64_t{t} * kTileRows * stride + first;
+      table_.matmul(gates, panel, count, tile, hidden, stride, false);
+      table_.matmul(ups, panel, count, tile, scratch, width, false);
+      for (std::int32_t r = 0; r < tile.rows; ++r) {
+        table_.silu_mul(hidden + r * stride, scratch + r * width, width);
+      }
+    }
+  });
+  quantize_rows(staging_.data(), to.columns, to);
+}
+
+void CpuBackend::begin_step(const StepRows& step, const Rope& rope) {
+  turn_pairs_ = static_cast<std::int32_t>(rope.frequencies.size());
+  for (const SequenceRows& sequence : step.sequences) {
+    pool_.run(sequence.row_count, [&](std::int64_t i, int) {
+      float* to = turns_.data() + (sequence.first_row + i) * 2 * turn_pairs_;
+      const auto position = static_cast<double>(sequence.first_position + i);
+      for (const double frequency : rope.frequencies) {
+        const double angle = position * frequency;
+        *to++ = static_cast<float>(std::cos(angle) * rope.magnitude);
+        *to++ = static_cast<float>(std::sin(angle) * rope.magnitude);
+      }
+    });
+  }
+}
+
+void CpuBackend::rotate(std::int32_t head_dim, Rows in) {
+  pool_.run(in.count, [&](std::int64_t i, int) {
+    float* row = in.data + i * in.stride;
+    const float* turns = turns_.data() + i * 2 * turn_pairs_;
+    for (std::int32_t head = 0; head < in.columns; head += head_dim) {
+      for (std::int32_t k = 0; k < 2 * turn_pairs_; k += 2) {
+        const float x = row[head + k];
+        const float y = row[head + k + 1];
+        row[head + k] = x * turns[k] - y * turns[k + 1];
+        row[head + k + 1] = x * turns[k + 1] + y * turns[k];
+      }
+    }
+  });
+}
+
+void CpuBackend::append(const StepRows& step, const AttentionShape& shape, KvType type,
+                        const KvSlot& slot, Rows keys, Rows values) {
+  for (const SequenceRows& sequence : step.sequences) {
+    pool_.run(sequence.row_count, [&](std::int64_t i, int) {
+      const auto position = static_cast<std::int32_t>(sequence.first_position + i);
+      const std::int64_t row = sequence.first_row + i;
+      std::byte* page = sequence.pages[static_cast<std::size_t>(position / kKvPageTokens)];
+      for (std::int32_t head = 0; head < shape.kv_heads; ++head) {
+        table_.kv_store(type, page + slot.offset + static_cast<std::size_t>(head) * slot.head_bytes,
+                        position % kKvPageTokens, shape.head_dim,
+                        keys.data + row * keys.stride + head * shape.head_dim,
+                        values.data + row * values.stride + head * shape.head_dim);
+      }
+    });
+  }
+}
+
+void CpuBackend::attend_tile(const RowTile& tile, const AttentionShape& shape, KvType type,
+                             const KvSlot& slot, std::int32_t kv_head, std::int32_t first_query,
+                             Rows queries) const {
+  const std::int32_t group = shape.heads / shape.kv_heads;
+  const std::int32_t column = (kv_head * group + first_query) * shape.head_dim;
+  AttentionRow rows[kAttendRows];
+  for (std::int32_t i = 0; i < tile.count; ++i) {
+    const std::int64_t row = tile.sequence->first_row + tile.first + i;
+    rows[i].pages = tile.sequence->pages.data();
+    rows[i].head_offset = slot.offset + static_cast<std::size_t>(kv_head) * slot.head_bytes;
+    rows[i].position = tile.sequence->first_position + tile.first + i;
+    rows[i].queries = std::min(kMaxQueries, group - first_query);
+    rows[i].head_dim = shape.head_dim;
+    rows[i].query = queries.data + row * queries.stride + column;
+    rows[i].out = staging_.data() + row * shape.heads * shape.head_dim + column;
+  }
+  table_.attend(type, rows, tile.count);
+}
+
+void CpuBackend::attend(const StepRows& step, const AttentionShape& shape, KvType type,
+                        const KvSlot& slot, Rows queries, Activations& out) {
+  row_tiles_.clear();
+  for (const SequenceRows& sequence : step.sequences) {
+    for (std::int32_t first = 0; first < sequence.row_count; first += kAttendRows) {
+      row_tiles_.push_back({&sequence, first, std::min(kAttendRows, sequence.row_count - first)});
+    }
+  }
+  const std::int32_t group = shape.heads / shape.kv_heads;
+  const std::int64_t parts = (group + kMaxQueries - 1) / kMaxQueries;
+  const auto tiles = static_cast<std::int64_t>(row_tiles_.size());
+  // Later tiles of a prompt see more positions, so they go first.
+  pool_.run(tiles * shape.kv_heads * parts, [&](std::int64_t task, int) {
+    const std::int64_t tile = tiles - 1 - task / (shape.kv_heads * parts);
+    const auto rest = static_cast<std::int32_t>(task % (shape.kv_heads * parts));
+    const auto part = static_cast<std::int32_t>(rest % parts);
+    attend_tile(row_tiles_[static_cast<std::size_t>(tile)], shape, type, slot,
+                static_cast<std::int32_t>(rest / parts), part * kMaxQueries, queries);
+  });
+  CpuActivations& to = cpu(out);
+  to.rows = step.row_count;
+  quantize_rows(staging_.data(), to.columns, to);
+}
+
+void CpuBackend::read(Rows in, std::span<float> out) {
+  for (std::int32_t i = 0; i < in.count; ++i) {
+    std::copy_n(in.data + std::int64_t{i} * in.stride, in.columns,
+                out.data() + std::int64_t{i} * in.columns);
+  }
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Backend>> make_cpu_backend(const CpuOptions& options) {
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return fail(ErrorCode::kInvalidArgument, "threads must be 0 (one a core) to " +
+                                                 std::to_string(kMaxThreads) + ", not " +
+                                                 std::to_string(options.threads));
+  }
+  const int threads = options.threads == 0 ? physical_core_count() : options.threads;
+  if (options.table == "reference") return make_reference_backend(threads);
+  auto table = choose_kernel_table(options.table);
+  if (!table) return pass_on(table);
+  return std::make_unique<CpuBackend>(**table, threads, options.cache_folder);
+}
+
+}  // namespace notso

@@ -1,0 +1,326 @@
+// The sidecar is one file for each model file, named after a hash of the model's path:
+//
+//   Header (one page)     magic, layout version, identity of the source, tensor count, bytes,
+//   checksum of the header tensors               each from a multiple of 4096, in the order of the
+//   model's weights
+//
+// The identity is the source's size, its time of change, and a hash over its header (metadata and
+// tensor table) and over samples of its data. A sidecar whose identity, version or size differs is
+// written anew.
+//
+// A lock file makes a second process wait for the first instead of packing twice. The sidecar is
+// written under a temporary name, synchronised, and renamed: a process killed at any moment leaves
+// either no sidecar or a whole one.
+
+#include "ml/core/cpu/packed_store.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <string_view>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ml/core/cpu/pack.h"
+
+namespace notso {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+constexpr char kMagic[8] = {'n', 'o', 't', 's', 'o', 'p', 'k', '\n'};
+constexpr std::uint32_t kLayoutVersion = 1;
+
+// What a sidecar was made from.
+struct Identity {
+  std::uint64_t bytes = 0;
+  std::int64_t modified_ns = 0;
+  std::uint64_t hash = 0;
+};
+
+struct Header {
+  char magic[8];
+  std::uint32_t version;
+  std::uint32_t tensors;
+  Identity source;
+  std::uint64_t total_bytes;
+  std::uint64_t shapes_hash;  // types and shapes of the tensors, in order
+  std::uint64_t checksum;     // of all fields above
+};
+
+std::uint64_t hash_bytes(std::uint64_t hash, std::span<const std::byte> bytes) {
+  for (const std::byte byte : bytes) {
+    hash = (hash ^ std::to_integer<std::uint64_t>(byte)) * 0x100000001b3U;
+  }
+  return hash;
+}
+constexpr std::uint64_t kHashStart = 0xcbf29ce484222325U;
+
+template <class T>
+std::uint64_t hash_value(std::uint64_t hash, const T& value) {
+  return hash_bytes(hash, std::as_bytes(std::span(&value, 1)));
+}
+
+std::uint64_t hash_of(const Header& header) {
+  return hash_bytes(kHashStart,
+                    std::as_bytes(std::span(&header, 1)).first(offsetof(Header, checksum)));
+}
+
+Identity identify(const GgufFile& file) {
+  constexpr std::size_t kSampleBytes = 256;
+  constexpr std::size_t kSamples = 64;
+  const auto bytes = file.file().bytes();
+  Identity identity{bytes.size(), file.file().modified_ns(), kHashStart};
+  const std::size_t step = std::max<std::size_t>(bytes.size() / kSamples, kSampleBytes);
+  for (std::size_t at = 0; at < bytes.size(); at += step) {
+    const std::size_t count = std::min(kSampleBytes, bytes.size() - at);
+    identity.hash = hash_bytes(identity.hash, bytes.subspan(at, count));
+  }
+  for (const GgufTensor& tensor : file.tensors()) {
+    identity.hash = hash_value(identity.hash, tensor.type);
+    identity.hash = hash_bytes(identity.hash, std::as_bytes(std::span(tensor.shape)));
+  }
+  return identity;
+}
+
+std::size_t round_up(std::size_t value) { return (value + kPage - 1) / kPage * kPage; }
+
+// Where each tensor lives; the first starts behind the header's page.
+struct Plan {
+  std::vector<std::size_t> offsets;
+  std::size_t total = kPage;
+  std::uint64_t shapes_hash = kHashStart;
+};
+
+std::int64_t rows_of(const GgufTensor& tensor) { return static_cast<std::int64_t>(tensor.rows()); }
+std::int64_t columns_of(const GgufTensor& tensor) {
+  return static_cast<std::int64_t>(tensor.columns());
+}
+
+Plan make_plan(std::span<const GgufTensor* const> tensors) {
+  Plan plan;
+  for (const GgufTensor* tensor : tensors) {
+    plan.offsets.push_back(plan.total);
+    plan.total += round_up(packed_bytes(tensor->type, rows_of(*tensor), columns_of(*tensor)));
+    plan.shapes_hash = hash_value(plan.shapes_hash, tensor->type);
+    plan.shapes_hash = hash_bytes(plan.shapes_hash, std::as_bytes(std::span(tensor->shape)));
+  }
+  return plan;
+}
+
+std::vector<PanelView> make_views(std::span<const GgufTensor* const> tensors, const Plan& plan,
+                                  const std::byte* base) {
+  std::vector<PanelView> views;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const GgufTensor& tensor = *tensors[i];
+    const auto blocks =
+        static_cast<std::int32_t>((columns_of(tensor) + kBlockColumns - 1) / kBlockColumns);
+    const std::size_t panel_bytes =
+        static_cast<std::size_t>(blocks) * panel_format(tensor.type).block_bytes;
+    views.push_back({tensor.type, base + plan.offsets[i], panel_bytes, blocks, rows_of(tensor)});
+  }
+  return views;
+}
+
+// Packs everything to `base`, giving the source's pages back tensor by tensor, so that at no time
+// both copies are in memory.
+Status pack_all(const GgufFile& file, std::span<const GgufTensor* const> tensors, const Plan& plan,
+                std::byte* base, ThreadPool& pool, const LoadProgress& progress) {
+  std::uint64_t done = 0;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const GgufTensor& tensor = *tensors[i];
+    const std::int64_t panels = (rows_of(tensor) + kPanelRows - 1) / kPanelRows;
+    const std::size_t panel_bytes = packed_bytes(tensor.type, kPanelRows, columns_of(tensor));
+    std::byte* out = base + plan.offsets[i];
+    std::atomic<bool> lost{false};
+    constexpr std::int64_t kPanelsAtOnce = 8;
+    pool.run((panels + kPanelsAtOnce - 1) / kPanelsAtOnce, [&](std::int64_t chunk, int) {
+      const auto packed = guard_mapped_reads(file.path(), [&] {
+        const std::int64_t end = std::min(panels, (chunk + 1) * kPanelsAtOnce);
+        for (std::int64_t panel = chunk * kPanelsAtOnce; panel < end; ++panel) {
+          pack_panel(tensor.type, tensor.data, rows_of(tensor), columns_of(tensor), panel,
+                     out + static_cast<std::size_t>(panel) * panel_bytes);
+        }
+      });
+      if (!packed) lost = true;
+    });
+    if (lost) {
+      return fail(ErrorCode::kDataLoss, file.path() + ": the file changed or became unreadable " +
+                                            "while " + std::string(tensor.name) +
+                                            " was read; get the file again");
+    }
+    const auto offset = static_cast<std::size_t>(tensor.data.data() - file.file().bytes().data());
+    file.file().release_pages(offset, tensor.data.size());
+    done += tensor.data.size();
+    if (progress) progress(done, 0);
+  }
+  return {};
+}
+
+LoadProgress with_total(std::span<const GgufTensor* const> tensors, const LoadProgress& progress) {
+  std::uint64_t total = 0;
+  for (const GgufTensor* tensor : tensors) total += tensor->data.size();
+  if (!progress) return {};
+  return [progress, total](std::uint64_t done, std::uint64_t) { progress(done, total); };
+}
+
+// An open file descriptor with an owner.
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  [[nodiscard]] int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+std::string errno_text(const std::string& what) { return what + ": " + std::strerror(errno); }
+
+Header make_header(const Identity& identity, std::span<const GgufTensor* const> tensors,
+                   const Plan& plan) {
+  Header header{};
+  std::copy(std::begin(kMagic), std::end(kMagic), header.magic);
+  header.version = kLayoutVersion;
+  header.tensors = static_cast<std::uint32_t>(tensors.size());
+  header.source = identity;
+  header.total_bytes = plan.total;
+  header.shapes_hash = plan.shapes_hash;
+  header.checksum = hash_of(header);
+  return header;
+}
+
+// The sidecar at `path` if it is whole and was made from this very source.
+Result<MappedFile> map_sidecar(const std::string& path, const Header& expected) {
+  auto mapped = MappedFile::open(path);
+  if (!mapped) return mapped;
+  const auto bytes = mapped->bytes();
+  if (bytes.size() != expected.total_bytes ||
+      std::memcmp(bytes.data(), &expected, sizeof expected) != 0) {
+    return fail(ErrorCode::kDataLoss, path + " is of another model or version");
+  }
+  return mapped;
+}
+
+// Writes the sidecar under a temporary name. A reason for not having one is returned as an error.
+Status write_sidecar(const std::string& path, const Header& header, const GgufFile& file,
+                     std::span<const GgufTensor* const> tensors, const Plan& plan, ThreadPool& pool,
+                     const LoadProgress& progress) {
+  const std::string temporary = path + ".new";
+  ::unlink(temporary.c_str());  // left by a process that was killed; the lock is ours
+  const Descriptor out(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (out.get() < 0) return fail(ErrorCode::kUnavailable, errno_text(temporary));
+  const auto give_up = [&](ErrorCode code, std::string message) {
+    ::unlink(temporary.c_str());
+    return fail(code, std::move(message));
+  };
+  const int no_space = ::posix_fallocate(out.get(), 0, static_cast<off_t>(plan.total));
+  if (no_space != 0) {
+    return give_up(ErrorCode::kResourceExhausted, temporary + ": " + std::strerror(no_space));
+  }
+  void* memory = ::mmap(nullptr, plan.total, PROT_READ | PROT_WRITE, MAP_SHARED, out.get(), 0);
+  if (memory == MAP_FAILED) return give_up(ErrorCode::kResourceExhausted, errno_text(temporary));
+  auto* base = static_cast<std::byte*>(memory);
+  Status packed = pack_all(file, tensors, plan, base, pool, progress);
+  std::memcpy(base, &header, sizeof header);
+  const bool synced = ::msync(base, plan.total, MS_SYNC) == 0 && ::fdatasync(out.get()) == 0;
+  ::munmap(base, plan.total);
+  if (!packed) return give_up(packed.error().code, packed.error().message);
+  if (!synced) return give_up(ErrorCode::kUnavailable, errno_text(temporary));
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    return give_up(ErrorCode::kUnavailable, errno_text(path));
+  }
+  return {};
+}
+
+std::string sidecar_path(const std::string& cache_folder, const std::string& model_path) {
+  std::error_code error;
+  const auto canonical = std::filesystem::weakly_canonical(model_path, error);
+  const std::string name = error ? model_path : canonical.string();
+  const std::uint64_t hash = hash_bytes(kHashStart, std::as_bytes(std::span(name)));
+  char hex[17];
+  for (int i = 0; i < 16; ++i) hex[i] = "0123456789abcdef"[(hash >> (60 - 4 * i)) & 15];
+  hex[16] = '\0';
+  return (std::filesystem::path(cache_folder) /
+          (std::filesystem::path(model_path).stem().string() + "-" + hex + ".panels"))
+      .string();
+}
+
+struct Sidecar {
+  MappedFile file;
+  bool reused = false;
+};
+
+Result<Sidecar> open_sidecar(const GgufFile& file, std::span<const GgufTensor* const> tensors,
+                             const Plan& plan, const std::string& cache_folder, ThreadPool& pool,
+                             const LoadProgress& progress) {
+  std::error_code error;
+  std::filesystem::create_directories(cache_folder, error);
+  if (error) return fail(ErrorCode::kUnavailable, cache_folder + ": " + error.message());
+  const std::string path = sidecar_path(cache_folder, file.path());
+  const Header header = make_header(identify(file), tensors, plan);
+  if (auto mapped = map_sidecar(path, header)) return Sidecar{std::move(*mapped), true};
+  const std::string lock_path = path + ".lock";
+  const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) {
+    return fail(ErrorCode::kUnavailable, errno_text(lock_path));
+  }
+  if (auto mapped = map_sidecar(path, header)) return Sidecar{std::move(*mapped), true};
+  if (auto written = write_sidecar(path, header, file, tensors, plan, pool, progress); !written) {
+    return pass_on(written);
+  }
+  auto mapped = map_sidecar(path, header);
+  if (!mapped) return pass_on(mapped);
+  return Sidecar{std::move(*mapped), false};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PackedStore>> PackedStore::open(const GgufFile& file,
+                                                       std::span<const GgufTensor* const> tensors,
+                                                       const std::string& cache_folder,
+                                                       ThreadPool& pool,
+                                                       const LoadProgress& progress) {
+  const Plan plan = make_plan(tensors);
+  const LoadProgress report = with_total(tensors, progress);
+  std::unique_ptr<PackedStore> store(new PackedStore);
+  if (!cache_folder.empty()) {
+    auto sidecar = open_sidecar(file, tensors, plan, cache_folder, pool, report);
+    if (sidecar) {
+      store->sidecar_ = std::move(sidecar->file);
+      store->reused_ = sidecar->reused;
+      store->views_ = make_views(tensors, plan, store->sidecar_.bytes().data());
+      return store;
+    }
+    if (sidecar.error().code == ErrorCode::kDataLoss) return pass_on(sidecar);
+    store->note_ = "packed weights are not kept: " + sidecar.error().message;
+  }
+  void* memory =
+      ::mmap(nullptr, plan.total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    return fail(ErrorCode::kResourceExhausted,
+                file.path() + ": not enough memory for " + std::to_string(plan.total >> 20) +
+                    " MiB of weights; use a smaller quantisation or free memory");
+  }
+  ::madvise(memory, plan.total, MADV_HUGEPAGE);
+  store->memory_ = static_cast<std::byte*>(memory);
+  store->memory_bytes_ = plan.total;
+  if (auto packed = pack_all(file, tensors, plan, store->memory_, pool, report); !packed) {
+    return pass_on(packed);
+  }
+  store->views_ = make_views(tensors, plan, store->memory_);
+  return store;
+}
+
+PackedStore::~PackedStore() {
+  if (memory_ != nullptr) ::munmap(memory_, memory_bytes_);
+}
+
+}  // namespace notso
