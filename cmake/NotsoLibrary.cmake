@@ -9,6 +9,9 @@ function(notso_options target)
     target_compile_options(${target} PUBLIC -fsanitize=${NOTSO_SANITIZE} -fno-sanitize-recover=all)
     target_link_options(${target} PUBLIC -fsanitize=${NOTSO_SANITIZE})
   endif()
+  if(NOTSO_FUZZ)
+    target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
+  endif()
 endfunction()
 
 # notso_library(name SOURCES a.cpp ... [LINKS lib ...]): headers are included from the root of src/.

@@ -39,6 +39,9 @@ enum class GgufType : std::uint32_t {
   kF64 = 12,
 };
 
+// A type as messages name it: "u32", "string", "array", or "type 77".
+[[nodiscard]] std::string gguf_type_name(GgufType type);
+
 // A metadata array: numbers are left in the file, strings are indexed once at opening.
 struct GgufArray {
   GgufType element_type = GgufType::kU8;

@@ -1,0 +1,40 @@
+#include "app/json_text.h"
+
+#include <gtest/gtest.h>
+#include <limits>
+
+namespace notso {
+namespace {
+
+std::string quoted(std::string_view text) {
+  std::string out;
+  append_json_string(out, text);
+  return out;
+}
+
+TEST(JsonText, EscapesQuotesBackslashesAndControlCharacters) {
+  EXPECT_EQ(quoted("a\"b\\c\n\x7f"), "\"a\\\"b\\\\c\\u000a\\u007f\"");
+  EXPECT_EQ(quoted(std::string_view("\0", 1)), "\"\\u0000\"");
+}
+
+TEST(JsonText, KeepsValidUtf8) { EXPECT_EQ(quoted("é€😀"), "\"é€😀\""); }
+
+TEST(JsonText, ReplacesWhatIsNotUtf8) {
+  EXPECT_EQ(quoted("\xff"), "\"\xef\xbf\xbd\"");
+  EXPECT_EQ(quoted("a\xe2\x82"), "\"a\xef\xbf\xbd\xef\xbf\xbd\"") << "cut short";
+  EXPECT_EQ(quoted("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\"") << "longer than needed";
+  EXPECT_EQ(utf8_length("\xed\xa0\x80"), 0u) << "a surrogate";
+  EXPECT_EQ(utf8_length("\xf4\x90\x80\x80"), 0u) << "beyond U+10FFFF";
+}
+
+TEST(JsonText, NumbersReadBackTheSameAndInfinitiesAreNull) {
+  std::string out;
+  append_json_number(out, 0.1);
+  EXPECT_EQ(std::stod(out), 0.1);
+  out.clear();
+  append_json_number(out, std::numeric_limits<double>::infinity());
+  EXPECT_EQ(out, "null");
+}
+
+}  // namespace
+}  // namespace notso
