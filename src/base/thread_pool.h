@@ -14,6 +14,7 @@ namespace notso {
 // `size` threads in all, the caller included. One thread at a time may call `run`.
 class ThreadPool {
  public:
+  // Starts size - 1 threads; they live as long as the pool.
   explicit ThreadPool(int size);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

@@ -76,6 +76,7 @@ struct RowState {
   float sum[kMaxQueries];
 };
 
+// Loads a row's queries; clears its running state and its output.
 template <class Format>
 void start_row(const AttentionRow& row, RowState<Format>& state) {
   Format::load(row, state.queries);
@@ -88,6 +89,7 @@ void start_row(const AttentionRow& row, RowState<Format>& state) {
   }
 }
 
+// Takes `tokens` tokens of one page into the running softmax and output of a row of M queries.
 template <class Format, int M>
 void attend_page(const AttentionRow& row, const std::byte* head, std::int32_t tokens,
                  RowState<Format>& state) {
@@ -101,6 +103,7 @@ void attend_page(const AttentionRow& row, const std::byte* head, std::int32_t to
   Format::template weigh<M>(row, head, scores);
 }
 
+// The whole attention of `count` rows over their pages.
 template <class Format>
 void attend_rows(const AttentionRow* rows, std::int32_t count) {
   RowState<Format> states[kAttendRows];
@@ -147,6 +150,7 @@ inline void load_output(const float* out, std::int32_t head_dim, __m512 (&acc)[M
   }
 }
 
+// The reverse of load_output.
 template <int M, int D>
 inline void store_output(const __m512 (&acc)[M][D], std::int32_t head_dim, float* out) {
 #pragma GCC unroll 4

@@ -8,6 +8,7 @@
 
 namespace notso::scalar {
 
+// Weights, activations and the verbs between them.
 void matmul(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
             const TileView& tile, float* out, std::int64_t stride, bool add);
 void quantize(const float* in, std::int32_t columns, const TileRow& out);

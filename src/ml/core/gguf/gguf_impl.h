@@ -20,6 +20,7 @@ struct GgufContents {
   std::vector<std::uint32_t> tensor_order;
 };
 
+// What GgufFile points at.
 struct GgufFile::Impl : GgufContents {};
 
 // Fills everything after `file` from the mapped bytes.

@@ -62,6 +62,7 @@ class Tokenizer {
   // The bytes of all ids in turn; may be invalid UTF-8 where the tokens are.
   [[nodiscard]] std::string decode(std::span<const TokenId> ids, bool special = true) const;
 
+  // Ids run from 0 to vocab_size() - 1; any other is of kind kUnknown.
   [[nodiscard]] TokenId vocab_size() const;
   [[nodiscard]] TokenKind kind(TokenId id) const;
 

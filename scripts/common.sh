@@ -1,0 +1,54 @@
+# shellcheck shell=bash
+# What ./run and ./test share; meant to be sourced, from any directory.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+jobs=${NOTSO_JOBS:-$(nproc)}
+
+# ccache makes the second build of a preset, or of a fresh clone elsewhere, a matter of seconds.
+use_ccache() {
+  command -v ccache >/dev/null || return 0
+  export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER:-ccache}
+  export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root}
+  export CCACHE_NOHASHDIR=${CCACHE_NOHASHDIR:-1}
+}
+
+# Runs a command with its output in the file LOG; shows the end of it when the command fails.
+quietly() {
+  local log=$1
+  shift
+  mkdir -p "$(dirname "$log")"
+  if "$@" >"$log" 2>&1 </dev/null; then return 0; fi
+  tail -n 60 "$log" >&2
+  printf 'the whole output is in %s\n' "${log#"$root"/}" >&2
+  return 1
+}
+
+# Runs a command without address randomisation where that is allowed: the sanitizers of g++ 12 place
+# their shadow memory at fixed addresses and stop when a library happens to lie there.
+fixed_addresses() {
+  if setarch "$(uname -m)" -R true 2>/dev/null; then
+    setarch "$(uname -m)" -R "$@"
+  else
+    "$@"
+  fi
+}
+
+# configure PRESET: makes build/PRESET ready.
+configure() {
+  use_ccache
+  quietly "$root/build/log/configure-$1.txt" cmake -S "$root" --preset "$1"
+}
+
+# build PRESET [TARGET...]: builds a configured preset. A terminal shows ninja's progress line.
+build() {
+  local preset=$1
+  shift
+  use_ccache
+  local -a command=(fixed_addresses cmake --build "$root/build/$preset" --parallel "$jobs"
+    --target "${@:-all}")
+  if [[ -t 1 ]]; then
+    "${command[@]}" </dev/null
+  else
+    quietly "$root/build/log/build-$preset.txt" "${command[@]}"
+  fi
+}
