@@ -45,8 +45,8 @@ def pack(block):
 
 
 def rows(values):
-    for start in range(0, len(values), 20):
-        yield "    " + ", ".join(str(value) for value in values[start:start + 20]) + ",\n"
+    for start in range(0, len(values), 16):
+        yield "    " + ", ".join(str(value) for value in values[start:start + 16]) + ",\n"
 
 
 def main():

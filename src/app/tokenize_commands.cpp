@@ -1,9 +1,12 @@
 // notso tokenize and notso detokenize: text to token ids and back.
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -131,17 +134,41 @@ int tokenize(const TokenizeFlags& flags, bool text_given) {
   return finish_output();
 }
 
+// Ids from standard input, with white space or commas between them.
+Result<std::vector<TokenId>> read_ids() {
+  Result<std::string> text = read_all("");
+  if (!text) return pass_on(text);
+  std::replace(text->begin(), text->end(), ',', ' ');
+  std::vector<TokenId> ids;
+  std::istringstream words(*text);
+  for (std::string word; words >> word;) {
+    TokenId id = 0;
+    const char* end = word.data() + word.size();
+    const auto [stop, error] = std::from_chars(word.data(), end, id);
+    if (error != std::errc() || stop != end) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{} on standard input is no token id: give whole numbers",
+                              json_string(word.substr(0, 40))));
+    }
+    ids.push_back(id);
+  }
+  return ids;
+}
+
 int detokenize(const DetokenizeFlags& flags) {
   const Result<TokenizerPtr> tokenizer = open_tokenizer(flags.vocabulary);
   if (!tokenizer) return report_error(tokenizer.error());
-  for (const TokenId id : flags.ids) {
+  Result<std::vector<TokenId>> ids = flags.ids;
+  if (ids->empty()) ids = read_ids();
+  if (!ids) return report_error(ids.error());
+  for (const TokenId id : *ids) {
     if (id < 0 || id >= (*tokenizer)->vocab_size()) {
       return report_error({ErrorCode::kInvalidArgument,
                            fmt::format("there is no token {}: the vocabulary has the ids 0 to {}",
                                        id, (*tokenizer)->vocab_size() - 1)});
     }
   }
-  const std::string text = (*tokenizer)->decode(flags.ids, !flags.no_special);
+  const std::string text = (*tokenizer)->decode(*ids, !flags.no_special);
   std::fwrite(text.data(), 1, text.size(), stdout);
   return finish_output();
 }
@@ -169,11 +196,12 @@ void add_tokenize(CLI::App& app, CommandRunner& runner) {
 void add_detokenize(CLI::App& app, CommandRunner& runner) {
   auto flags = std::make_shared<DetokenizeFlags>();
   CLI::App* command = app.add_subcommand("detokenize", "Show the text of token ids");
-  command->footer("Example: notso detokenize -m SmolLM3.gguf 9906,11,1917");
+  command->footer(
+      "Without IDS, they are read from standard input.\n"
+      "Example: notso detokenize -m SmolLM3.gguf 9906,11,1917");
   add_vocabulary_flags(*command, flags->vocabulary);
   command->add_option("ids", flags->ids, "The ids, with spaces or commas between")
       ->type_name("IDS")
-      ->required()
       ->delimiter(',');
   command->add_flag("--no-special", flags->no_special, "Leave special tokens out");
   command->callback([flags, &runner] { runner.run = [flags] { return detokenize(*flags); }; });

@@ -94,8 +94,8 @@ std::string SmallVocab::to_json() const {
         fmt::format("{} {}", in_byte_alphabet(merge.first), in_byte_alphabet(merge.second)));
   });
   return fmt::format(
-      R"({{"added_tokens":[{}],"normalizer":null,"pre_tokenizer":{},)"
-      R"("model":{{"type":"BPE","dropout":null,"ignore_merges":{},"vocab":{{{}}},"merges":[{}]}}}})",
+      R"({{"added_tokens":[{}],"normalizer":null,"pre_tokenizer":{},"model":{{"type":"BPE",)"
+      R"("dropout":null,"ignore_merges":{},"vocab":{{{}}},"merges":[{}]}}}})",
       added, kPreTokenizer, ignore_merges, vocab, pairs);
 }
 

@@ -59,10 +59,10 @@ TEST(VocabFileTest, PrependsABosByDefaultWhereLlamaCppDoes) {
 }
 
 TEST(VocabFileTest, TakesTheBosOfAJsonFromItsTemplate) {
-  const auto json =
-      load_json(replaced(vocab().to_json(), "\"normalizer\":null",
-                         R"("post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel"},
-         {"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<|im_start|>","type_id":0}}]}]})"));
+  constexpr std::string_view kProcessor =
+      R"("post_processor":{"type":"Sequence","processors":[{"type":"ByteLevel"},)"
+      R"({"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<|im_start|>"}}]}]})";
+  const auto json = load_json(replaced(vocab().to_json(), "\"normalizer\":null", kProcessor));
   ASSERT_TRUE(json) << json.error().message;
   EXPECT_EQ((*json)->bos(), (*json)->find("<|im_start|>"));
   EXPECT_TRUE((*json)->add_bos());
