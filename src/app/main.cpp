@@ -23,6 +23,9 @@ int run(int argc, char** argv) {
   CommandRunner runner;
   add_inspect_command(app, runner);
   add_synth_command(app, runner);
+  add_tokenize_commands(app, runner);
+  add_generate_command(app, runner);
+  add_score_command(app, runner);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,45 @@
+// What every command that runs the model has in common: its flags, and opening file, tokenizer,
+// backend and model.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "app/command.h"
+#include "base/result.h"
+#include "ml/core/backend.h"
+#include "ml/core/tokenizer/tokenizer.h"
+#include "ml/smollm3/model.h"
+
+namespace notso {
+
+// Flags of the model and the machine.
+struct ModelFlags {
+  std::string path;
+  int threads = 0;
+  std::int32_t context = 4096;
+  std::string kv = "f16";
+  bool no_pack_cache = false;
+};
+
+// Adds the flags to a subcommand. `-m` is required.
+void add_model_flags(CLI::App& command, ModelFlags& flags);
+
+// A model ready to run. The members are destroyed in reverse order, so the model goes before its
+// backend.
+struct LoadedModel {
+  std::shared_ptr<const Tokenizer> tokenizer;
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<smollm3::Model> model;
+};
+
+// Opens everything; loading the tokenizer and the weights goes on side by side. Shows progress on
+// stderr. The kernel table is NOTSO_CPU's, the sidecar folder that of `pack_cache_folder`.
+[[nodiscard]] Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs);
+
+// Where packed weights are kept: $NOTSO_HOME/cache, $XDG_CACHE_HOME/notso or ~/.cache/notso; "" if
+// none is set.
+[[nodiscard]] std::string pack_cache_folder();
+
+}  // namespace notso
