@@ -22,6 +22,7 @@ struct Buffers {
   std::unique_ptr<Activations> ffn;            // [max_rows][ffn]
   std::vector<SequenceRows> output_sequences;  // [max_outputs], one row each
 
+  // Takes all of it from the backend.
   static Result<Buffers> make(const Config& config, Backend& backend, std::int32_t max_rows,
                               std::int32_t max_outputs);
 };

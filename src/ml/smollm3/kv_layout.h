@@ -25,6 +25,7 @@ class KvLayout {
 
   [[nodiscard]] KvType type() const { return type_; }
   [[nodiscard]] std::size_t page_bytes() const { return layers_ * heads_ * head_bytes_; }
+  // Where a layer's keys and values lie in a page.
   [[nodiscard]] KvSlot slot(std::int32_t layer) const {
     return {static_cast<std::size_t>(layer) * heads_ * head_bytes_, head_bytes_};
   }

@@ -29,6 +29,7 @@ class Vocabulary {
   // Fails if a byte has no token: then some text could not be written.
   static Result<Vocabulary> build(const VocabSource& source);
 
+  // Ids are 0 .. size() - 1.
   [[nodiscard]] TokenId size() const { return static_cast<TokenId>(kinds_.size()); }
   [[nodiscard]] TokenKind kind(TokenId id) const { return kinds_[static_cast<std::size_t>(id)]; }
 
