@@ -51,30 +51,33 @@ struct Job {
 // the line's number inside its 32 columns (0..3).
 enum class High { kNone, kFifths, kSixths };
 
-template <High kHigh, int kQuad>
-inline __m512i high_bits(__m512i line) {
-  if constexpr (kHigh == High::kFifths) {
-    const __m512i bit = _mm512_set1_epi8(0x10);
-    if constexpr (kQuad < 4) {
-      return _mm512_and_si512(_mm512_slli_epi16(line, 4 - kQuad), bit);
-    } else {
-      return _mm512_and_si512(_mm512_srli_epi16(line, kQuad - 4), bit);
-    }
+// (line & mask) | quad in one instruction.
+inline __m512i merge(__m512i quad, __m512i line, __m512i mask) {
+  return _mm512_ternarylogic_epi32(line, mask, quad, 0xEA);
+}
+
+// `line` shifted so that bit `from` of each byte becomes bit 4; bits of other bytes may move in, to
+// be masked.
+template <int kFrom>
+inline __m512i to_bit_4(__m512i line) {
+  if constexpr (kFrom < 4) {
+    return _mm512_slli_epi16(line, 4 - kFrom);
+  } else if constexpr (kFrom > 4) {
+    return _mm512_srli_epi16(line, kFrom - 4);
   } else {
-    const __m512i bits = _mm512_set1_epi8(0x30);
-    constexpr int kPair = kQuad % 4;
-    if constexpr (kPair < 2) {
-      return _mm512_and_si512(_mm512_slli_epi16(line, 4 - 2 * kPair), bits);
-    } else {
-      return _mm512_and_si512(_mm512_srli_epi16(line, 2 * kPair - 4), bits);
-    }
+    return line;
   }
 }
 
 template <High kHigh, int kQuad>
 inline __m512i add_high(__m512i quad, __m512i line) {
-  if constexpr (kHigh == High::kNone) return quad;
-  return _mm512_or_si512(quad, high_bits<kHigh, kQuad>(line));
+  if constexpr (kHigh == High::kFifths) {
+    return merge(quad, to_bit_4<kQuad>(line), _mm512_set1_epi8(0x10));
+  } else if constexpr (kHigh == High::kSixths) {
+    return merge(quad, to_bit_4<kQuad % 4 * 2>(line), _mm512_set1_epi8(0x30));
+  } else {
+    return quad;
+  }
 }
 
 // acc[p][t] += line `kLine` of the 32 columns at `nibbles`, times the tokens' 8 activations at q.
