@@ -75,7 +75,7 @@ void quantize_block(const float* in, const BlockWriter& out) {
   }
   const float top = as_float(largest);
   const float a = top / (16.0F * 127.0F);
-  const float steps = top > 0.0F ? 16.0F / top : 0.0F;
+  const float steps = top > kSmallestTop ? 16.0F / top : 0.0F;
   std::int32_t factors[kGroups];
   std::int32_t halves[kGroups];
   for (int j = 0; j < kGroups; ++j) {
