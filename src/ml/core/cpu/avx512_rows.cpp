@@ -97,7 +97,7 @@ void quantize_block(const float* in, Block& out) {
   const __m256i maxima = group_maxima(in);
   const __m256 top = _mm256_castsi256_ps(largest_lane(maxima));
   const __m256 a = _mm256_div_ps(top, _mm256_set1_ps(16.0F * 127.0F));
-  const __mmask8 positive = _mm256_cmp_ps_mask(top, _mm256_setzero_ps(), _CMP_GT_OQ);
+  const __mmask8 positive = _mm256_cmp_ps_mask(top, _mm256_set1_ps(kSmallestTop), _CMP_GT_OQ);
   const __m256 steps = _mm256_maskz_div_ps(positive, _mm256_set1_ps(16.0F), top);
   const __m256 wanted = _mm256_ceil_ps(_mm256_mul_ps(_mm256_castsi256_ps(maxima), steps));
   // Conversion gives a NaN the smallest integer, so that its factor is 1; its scale is NaN.

@@ -73,6 +73,10 @@ struct PanelView {
 // the products stay integers.
 inline constexpr int kTileRows = 4;
 
+// A block whose largest magnitude is below this counts as zeros: its reciprocal scale would
+// overflow.
+inline constexpr float kSmallestTop = 1e-30F;
+
 // What a tile knows about one block, in words of 4 bytes, each times T rows. Pairs are two int16 in
 // a word.
 struct TileMeta {

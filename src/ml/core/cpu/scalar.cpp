@@ -261,7 +261,7 @@ float largest_of(const float* in, int count) {
 void quantize_block(const float* in, const BlockWriter& out) {
   const float top = largest_of(in, kBlockColumns);
   const float a = top / (16.0F * 127.0F);
-  const float steps = top > 0.0F ? 16.0F / top : 0.0F;
+  const float steps = top > kSmallestTop ? 16.0F / top : 0.0F;
   std::array<std::int32_t, 8> factors{};
   std::array<std::int32_t, 8> halves{};
   for (int j = 0; j < 8; ++j) {
