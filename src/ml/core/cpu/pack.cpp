@@ -49,25 +49,35 @@ void store(std::byte* at, T value) {
 
 std::uint8_t byte_at(const std::byte* at) { return std::to_integer<std::uint8_t>(*at); }
 
-void or_byte(std::byte* at, unsigned bits) { *at |= static_cast<std::byte>(bits); }
-
-// Where column `column` of row `row` lives: its byte in the nibble lines and the shift of its
-// nibble.
-std::byte* nibble_byte(std::byte* nibbles, int row, int column) {
-  return nibbles + (column / 8) * kQuadBytes + row * 4 + column % 4;
-}
 int nibble_shift(int column) { return (column / 4) % 2 * 4; }
 
-// Writes an unsigned weight of 4, 5 or 6 bits into a block that starts out as zeros.
-void put_bits(std::byte* block, const PanelFormat& format, int row, int column, unsigned q) {
-  or_byte(nibble_byte(block + format.nibbles, row, column), (q & 15U) << nibble_shift(column));
+// The unsigned weights of one row of a block, one a byte, before they are packed.
+using RowBytes = std::array<std::uint8_t, kBlockColumns>;
+
+std::uint32_t quad_of(const RowBytes& q, int quad) {
+  std::uint32_t word;
+  std::memcpy(&word, q.data() + quad * 4, sizeof word);
+  return word;
+}
+
+// Writes a row's weights of 4, 5 or 6 bits, four columns at a time.
+void put_row(std::byte* block, const PanelFormat& format, int row, const RowBytes& q) {
+  constexpr std::uint32_t kNibbleMask = 0x0f0f0f0f;
+  for (int line = 0; line < kBlockColumns / 8; ++line) {
+    const std::uint32_t even = quad_of(q, 2 * line) & kNibbleMask;
+    const std::uint32_t odd = quad_of(q, 2 * line + 1) & kNibbleMask;
+    store(block + format.nibbles + line * kQuadBytes + row * 4, even | odd << 4);
+  }
   if (format.high == 0) return;
-  const int lane = row * 4 + column % 4;
-  if (format.type == DType::kQ6_K) {
-    or_byte(block + format.high + (column / 16) * kQuadBytes + lane, (q >> 4)
-                                                                         << (column / 4 % 4 * 2));
-  } else {
-    or_byte(block + format.high + (column / 32) * kQuadBytes + lane, (q >> 4) << (column / 4 % 8));
+  const bool sixths = format.type == DType::kQ6_K;
+  const int quads = sixths ? 4 : 8;  // that share a line of upper bits
+  const std::uint32_t mask = sixths ? 0x03030303 : 0x01010101;
+  for (int line = 0; line < kBlockColumns / 4 / quads; ++line) {
+    std::uint32_t word = 0;
+    for (int i = 0; i < quads; ++i) {
+      word |= (quad_of(q, line * quads + i) >> 4 & mask) << (i * 8 / quads);
+    }
+    store(block + format.high + line * kQuadBytes + row * 4, word);
   }
 }
 
@@ -107,15 +117,23 @@ void pack_k_block(const Block& source, const PanelFormat& format, int row, std::
   put_k_scales(out + format.scales, row, source.scales);
   store(out + format.d + row * sizeof(Half), source.d);
   store(out + format.d + kHalves + row * sizeof(Half), source.dmin);
-  for (int column = 0; column < kBlockColumns; ++column) {
-    const int group = column / 32;
-    unsigned q = source.qs[group / 2 * 32 + column % 32];
-    q = (q >> (group % 2 * 4)) & 15U;
-    if constexpr (std::is_same_v<Block, BlockQ5_K>) {
-      q |= ((static_cast<unsigned>(source.qh[column % 32]) >> group) & 1U) << 4;
+  RowBytes q;
+  for (std::size_t pair = 0; pair < 4; ++pair) {
+    for (std::size_t i = 0; i < 32; ++i) {
+      const std::uint8_t both = source.qs[pair * 32 + i];
+      q[pair * 64 + i] = both & 15;
+      q[pair * 64 + 32 + i] = both >> 4;
     }
-    put_bits(out, format, row, column, q);
   }
+  if constexpr (std::is_same_v<Block, BlockQ5_K>) {
+    for (std::size_t group = 0; group < 8; ++group) {
+      for (std::size_t i = 0; i < 32; ++i) {
+        const int bit = source.qh[i] >> group & 1;
+        q[group * 32 + i] = static_cast<std::uint8_t>(q[group * 32 + i] | bit << 4);
+      }
+    }
+  }
+  put_row(out, format, row, q);
 }
 
 void pack_q6_block(const BlockQ6_K& source, const PanelFormat& format, int row, std::byte* out) {
@@ -125,35 +143,36 @@ void pack_q6_block(const BlockQ6_K& source, const PanelFormat& format, int row, 
     out[format.scales + group / 4 * kQuadBytes + row * 4 + byte] =
         static_cast<std::byte>(source.scales[group]);
   }
-  for (int column = 0; column < kBlockColumns; ++column) {
-    const int half = column / 128;
-    const int quarter = column % 128 / 32;
-    const int l = column % 32;
-    unsigned q = source.ql[half * 64 + (quarter % 2) * 32 + l];
-    q = (q >> (quarter / 2 * 4)) & 15U;
-    q |= ((static_cast<unsigned>(source.qh[half * 32 + l]) >> (quarter * 2)) & 3U) << 4;
-    put_bits(out, format, row, column, q);
+  RowBytes q;
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint8_t* low = source.ql + half * 64;
+    const std::uint8_t* high = source.qh + half * 32;
+    for (std::size_t l = 0; l < 32; ++l) {
+      std::uint8_t* to = q.data() + half * 128 + l;
+      to[0] = static_cast<std::uint8_t>((low[l] & 15) | (high[l] & 3) << 4);
+      to[32] = static_cast<std::uint8_t>((low[l + 32] & 15) | (high[l] >> 2 & 3) << 4);
+      to[64] = static_cast<std::uint8_t>(low[l] >> 4 | (high[l] >> 4 & 3) << 4);
+      to[96] = static_cast<std::uint8_t>(low[l + 32] >> 4 | (high[l] >> 6) << 4);
+    }
   }
+  put_row(out, format, row, q);
 }
 
-// One block of 32 weights, which is group `group` of its 256 columns.
+// The 32 weights of one block, a byte each; those of Q8_0 plus 128.
 template <class Block>
-void pack_small_block(const Block& source, const PanelFormat& format, int row, int group,
-                      std::byte* out) {
-  const std::size_t half_at = group * kHalves + row * sizeof(Half);
-  store(out + format.scales + half_at, source.d);
-  if constexpr (requires { source.m; }) store(out + format.mins + half_at, source.m);
-  for (int i = 0; i < 32; ++i) {
-    const int column = group * 32 + i;
-    if constexpr (std::is_same_v<Block, BlockQ8_0>) {
-      out[format.nibbles + (column / 4) * kQuadBytes + row * 4 + column % 4] =
-          static_cast<std::byte>(source.q[i] + 128);
-    } else {
-      unsigned q = (static_cast<unsigned>(source.qs[i % 16]) >> (i / 16 * 4)) & 15U;
-      if constexpr (requires { source.qh; }) {
-        q |= ((static_cast<unsigned>(source.qh[i / 8]) >> (i % 8)) & 1U) << 4;
+void small_bytes(const Block& source, std::uint8_t* q) {
+  if constexpr (std::is_same_v<Block, BlockQ8_0>) {
+    for (int i = 0; i < 32; ++i) q[i] = static_cast<std::uint8_t>(source.q[i] + 128);
+    return;
+  } else {
+    for (int i = 0; i < 16; ++i) {
+      q[i] = source.qs[i] & 15;
+      q[i + 16] = source.qs[i] >> 4;
+    }
+    if constexpr (requires { source.qh; }) {
+      for (int i = 0; i < 32; ++i) {
+        q[i] = static_cast<std::uint8_t>(q[i] | (source.qh[i / 8] >> (i % 8) & 1) << 4);
       }
-      put_bits(out, format, row, column, q);
     }
   }
 }
@@ -163,11 +182,21 @@ void pack_small_block(const Block& source, const PanelFormat& format, int row, i
 template <class Block>
 void pack_small_row(const std::byte* source, std::int64_t block, std::int64_t columns,
                     const PanelFormat& format, int row, std::byte* out) {
+  RowBytes q{};
   const std::int64_t first = block * 8;
-  const std::int64_t last = std::min<std::int64_t>(first + 8, columns / 32);
-  for (std::int64_t i = first; i < last; ++i) {
-    const auto piece = load<Block>(source + static_cast<std::size_t>(i) * sizeof(Block));
-    pack_small_block(piece, format, row, static_cast<int>(i - first), out);
+  const std::int64_t count = std::min<std::int64_t>(8, columns / 32 - first);
+  for (std::int64_t group = 0; group < count; ++group) {
+    const auto piece =
+        load<Block>(source + static_cast<std::size_t>(first + group) * sizeof(Block));
+    const std::size_t half_at =
+        static_cast<std::size_t>(group) * kHalves + static_cast<std::size_t>(row) * sizeof(Half);
+    store(out + format.scales + half_at, piece.d);
+    if constexpr (requires { piece.m; }) store(out + format.mins + half_at, piece.m);
+    small_bytes(piece, q.data() + group * 32);
+  }
+  if constexpr (!std::is_same_v<Block, BlockQ8_0>) return put_row(out, format, row, q);
+  for (int quad = 0; quad < kBlockColumns / 4; ++quad) {
+    store(out + format.nibbles + quad * kQuadBytes + row * 4, quad_of(q, quad));
   }
 }
 

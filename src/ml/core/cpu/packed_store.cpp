@@ -125,32 +125,43 @@ std::vector<PanelView> make_views(std::span<const GgufTensor* const> tensors, co
   return views;
 }
 
-// Packs everything to `base`, giving the source's pages back tensor by tensor, so that at no time
-// both copies are in memory.
+// Panels [first, first + count) of a tensor to `out`, on all threads.
+Status pack_panels(const GgufFile& file, const GgufTensor& tensor, std::int64_t first,
+                   std::int64_t count, std::byte* out, ThreadPool& pool) {
+  const std::size_t panel_bytes = packed_bytes(tensor.type, kPanelRows, columns_of(tensor));
+  std::atomic<bool> lost{false};
+  pool.run(count, [&](std::int64_t i, int) {
+    const auto packed = guard_mapped_reads(file.path(), [&] {
+      pack_panel(tensor.type, tensor.data, rows_of(tensor), columns_of(tensor), first + i,
+                 out + static_cast<std::size_t>(i) * panel_bytes);
+    });
+    if (!packed) lost = true;
+  });
+  if (!lost) return {};
+  return fail(ErrorCode::kDataLoss, file.path() + ": the file changed or became unreadable while " +
+                                        std::string(tensor.name) + " was read; get the file again");
+}
+
+// Packs everything, a few MiB at a time, and hands each piece with its offset to `sink`. The
+// source's pages are given back tensor by tensor, so that at no time both copies are in memory.
+template <class Place, class Sink>
 Status pack_all(const GgufFile& file, std::span<const GgufTensor* const> tensors, const Plan& plan,
-                std::byte* base, ThreadPool& pool, const LoadProgress& progress) {
+                ThreadPool& pool, const LoadProgress& progress, Place&& place, Sink&& sink) {
+  constexpr std::size_t kPieceBytes = 16U << 20;
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const GgufTensor& tensor = *tensors[i];
     const std::int64_t panels = (rows_of(tensor) + kPanelRows - 1) / kPanelRows;
     const std::size_t panel_bytes = packed_bytes(tensor.type, kPanelRows, columns_of(tensor));
-    std::byte* out = base + plan.offsets[i];
-    std::atomic<bool> lost{false};
-    constexpr std::int64_t kPanelsAtOnce = 8;
-    pool.run((panels + kPanelsAtOnce - 1) / kPanelsAtOnce, [&](std::int64_t chunk, int) {
-      const auto packed = guard_mapped_reads(file.path(), [&] {
-        const std::int64_t end = std::min(panels, (chunk + 1) * kPanelsAtOnce);
-        for (std::int64_t panel = chunk * kPanelsAtOnce; panel < end; ++panel) {
-          pack_panel(tensor.type, tensor.data, rows_of(tensor), columns_of(tensor), panel,
-                     out + static_cast<std::size_t>(panel) * panel_bytes);
-        }
-      });
-      if (!packed) lost = true;
-    });
-    if (lost) {
-      return fail(ErrorCode::kDataLoss, file.path() + ": the file changed or became unreadable " +
-                                            "while " + std::string(tensor.name) +
-                                            " was read; get the file again");
+    const auto step =
+        static_cast<std::int64_t>(std::max<std::size_t>(kPieceBytes / panel_bytes, 1));
+    for (std::int64_t panel = 0; panel < panels; panel += step) {
+      const std::int64_t count = std::min(step, panels - panel);
+      const std::size_t at = plan.offsets[i] + static_cast<std::size_t>(panel) * panel_bytes;
+      const std::size_t bytes = static_cast<std::size_t>(count) * panel_bytes;
+      std::byte* out = place(at, bytes);
+      if (auto packed = pack_panels(file, tensor, panel, count, out, pool); !packed) return packed;
+      if (auto taken = sink(at, std::span<const std::byte>(out, bytes)); !taken) return taken;
     }
     const auto offset = static_cast<std::size_t>(tensor.data.data() - file.file().bytes().data());
     file.file().release_pages(offset, tensor.data.size());
@@ -209,6 +220,57 @@ Result<MappedFile> map_sidecar(const std::string& path, const Header& expected) 
   return mapped;
 }
 
+// A file that is filled from front to back in large aligned pieces: written so, its pages in the
+// system's cache are huge ones, which a mapping then uses.
+class PieceWriter {
+ public:
+  explicit PieceWriter(int descriptor) : descriptor_(descriptor) { buffer_.reserve(kPieceBytes); }
+
+  // Appends zeros up to `offset`, then `bytes`.
+  Status write_at(std::size_t offset, std::span<const std::byte> bytes) {
+    for (std::size_t gap = offset - (written_ + buffer_.size()); gap > 0;) {
+      const std::size_t count = std::min(gap, kPieceBytes - buffer_.size());
+      buffer_.resize(buffer_.size() + count);
+      gap -= count;
+      if (auto done = flush_if(kPieceBytes); !done) return done;
+    }
+    while (!bytes.empty()) {
+      const std::size_t count = std::min(bytes.size(), kPieceBytes - buffer_.size());
+      buffer_.insert(buffer_.end(), bytes.begin(),
+                     bytes.begin() + static_cast<std::ptrdiff_t>(count));
+      bytes = bytes.subspan(count);
+      if (auto done = flush_if(kPieceBytes); !done) return done;
+    }
+    return {};
+  }
+
+  Status finish() { return flush_if(1); }
+
+ private:
+  static constexpr std::size_t kPieceBytes = 8U << 20;
+
+  Status flush_if(std::size_t least) {
+    if (buffer_.size() < least) return {};
+    std::span<const std::byte> left = buffer_;
+    while (!left.empty()) {
+      const ssize_t count = ::write(descriptor_, left.data(), left.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count <= 0) {
+        const auto code = errno == ENOSPC ? ErrorCode::kResourceExhausted : ErrorCode::kUnavailable;
+        return fail(code, std::strerror(errno));
+      }
+      left = left.subspan(static_cast<std::size_t>(count));
+    }
+    written_ += buffer_.size();
+    buffer_.clear();
+    return {};
+  }
+
+  int descriptor_;
+  std::size_t written_ = 0;
+  std::vector<std::byte> buffer_;
+};
+
 // Writes the sidecar under a temporary name. A reason for not having one is returned as an error.
 Status write_sidecar(const std::string& path, const Header& header, const GgufFile& file,
                      std::span<const GgufTensor* const> tensors, const Plan& plan, ThreadPool& pool,
@@ -217,27 +279,36 @@ Status write_sidecar(const std::string& path, const Header& header, const GgufFi
   ::unlink(temporary.c_str());  // left by a process that was killed; the lock is ours
   const Descriptor out(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (out.get() < 0) return fail(ErrorCode::kUnavailable, errno_text(temporary));
-  const auto give_up = [&](ErrorCode code, std::string message) {
-    ::unlink(temporary.c_str());
-    return fail(code, std::move(message));
-  };
+  // Space is reserved first, so that a full disk is found before the work is done.
   const int no_space = ::posix_fallocate(out.get(), 0, static_cast<off_t>(plan.total));
-  if (no_space != 0) {
-    return give_up(ErrorCode::kResourceExhausted, temporary + ": " + std::strerror(no_space));
+  Status written = {};
+  if (no_space != 0) written = fail(ErrorCode::kResourceExhausted, std::strerror(no_space));
+  PieceWriter writer(out.get());
+  std::vector<std::byte> piece;
+  if (written) written = writer.write_at(0, std::as_bytes(std::span(&header, 1)));
+  if (written) {
+    written = pack_all(
+        file, tensors, plan, pool, progress,
+        [&](std::size_t, std::size_t bytes) {
+          piece.resize(std::max(piece.size(), bytes));
+          return piece.data();
+        },
+        [&](std::size_t at, std::span<const std::byte> bytes) {
+          return writer.write_at(at, bytes);
+        });
   }
-  void* memory = ::mmap(nullptr, plan.total, PROT_READ | PROT_WRITE, MAP_SHARED, out.get(), 0);
-  if (memory == MAP_FAILED) return give_up(ErrorCode::kResourceExhausted, errno_text(temporary));
-  auto* base = static_cast<std::byte*>(memory);
-  Status packed = pack_all(file, tensors, plan, base, pool, progress);
-  std::memcpy(base, &header, sizeof header);
-  const bool synced = ::msync(base, plan.total, MS_SYNC) == 0 && ::fdatasync(out.get()) == 0;
-  ::munmap(base, plan.total);
-  if (!packed) return give_up(packed.error().code, packed.error().message);
-  if (!synced) return give_up(ErrorCode::kUnavailable, errno_text(temporary));
-  if (::rename(temporary.c_str(), path.c_str()) != 0) {
-    return give_up(ErrorCode::kUnavailable, errno_text(path));
+  if (written) written = writer.write_at(plan.total, {});
+  if (written) written = writer.finish();
+  if (written && ::fdatasync(out.get()) != 0) {
+    written = fail(ErrorCode::kUnavailable, std::strerror(errno));
   }
-  return {};
+  if (written && ::rename(temporary.c_str(), path.c_str()) != 0) {
+    written = fail(ErrorCode::kUnavailable, std::strerror(errno));
+  }
+  if (written) return {};
+  ::unlink(temporary.c_str());
+  if (written.error().code == ErrorCode::kDataLoss) return written;
+  return fail(written.error().code, temporary + ": " + written.error().message);
 }
 
 std::string sidecar_path(const std::string& cache_folder, const std::string& model_path) {
@@ -312,9 +383,11 @@ Result<std::unique_ptr<PackedStore>> PackedStore::open(const GgufFile& file,
   ::madvise(memory, plan.total, MADV_HUGEPAGE);
   store->memory_ = static_cast<std::byte*>(memory);
   store->memory_bytes_ = plan.total;
-  if (auto packed = pack_all(file, tensors, plan, store->memory_, pool, report); !packed) {
-    return pass_on(packed);
-  }
+  auto packed = pack_all(
+      file, tensors, plan, pool, report,
+      [&](std::size_t at, std::size_t) { return store->memory_ + at; },
+      [](std::size_t, std::span<const std::byte>) { return Status{}; });
+  if (!packed) return pass_on(packed);
   store->views_ = make_views(tensors, plan, store->memory_);
   return store;
 }
