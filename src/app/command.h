@@ -30,5 +30,6 @@ void add_synth_command(CLI::App& app, CommandRunner& runner);
 void add_tokenize_commands(CLI::App& app, CommandRunner& runner);
 void add_generate_command(CLI::App& app, CommandRunner& runner);
 void add_score_command(CLI::App& app, CommandRunner& runner);
+void add_bench_command(CLI::App& app, CommandRunner& runner);
 
 }  // namespace notso

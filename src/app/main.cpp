@@ -26,6 +26,7 @@ int run(int argc, char** argv) {
   add_tokenize_commands(app, runner);
   add_generate_command(app, runner);
   add_score_command(app, runner);
+  add_bench_command(app, runner);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -28,11 +28,15 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_option("-m,--model", flags.path, "The model: a SmolLM3 GGUF file")
       ->type_name("FILE.gguf")
       ->required();
-  command.add_option("--threads", flags.threads, "Threads (0: one for each physical core)")
-      ->check(CLI::Range(0, 256))
-      ->capture_default_str();
   command.add_option("--ctx", flags.context, "Longest context in tokens")
       ->check(CLI::Range(16, smollm3::kMaxContext))
+      ->capture_default_str();
+  add_machine_flags(command, flags);
+}
+
+void add_machine_flags(CLI::App& command, ModelFlags& flags) {
+  command.add_option("--threads", flags.threads, "Threads (0: one for each physical core)")
+      ->check(CLI::Range(0, 256))
       ->capture_default_str();
   command.add_option("--kv", flags.kv, "Element type of the key/value cache")
       ->check(CLI::IsMember({"f16", "q8_0"}))

@@ -26,6 +26,9 @@ struct ModelFlags {
 // Adds the flags to a subcommand. `-m` is required.
 void add_model_flags(CLI::App& command, ModelFlags& flags);
 
+// Adds the flags of the machine alone: threads, cache type, packing.
+void add_machine_flags(CLI::App& command, ModelFlags& flags);
+
 // A model ready to run. The members are destroyed in reverse order, so the model goes before its
 // backend.
 struct LoadedModel {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -122,6 +123,10 @@ class Backend {
 
   // One line for people: device, kernels, threads.
   [[nodiscard]] virtual std::string description() const = 0;
+
+  // The kernels' name as NOTSO_CPU takes it, and the threads in use.
+  [[nodiscard]] virtual std::string_view kernels() const = 0;
+  [[nodiscard]] virtual int threads() const = 0;
 
   // Makes the tensors of `file` resident, in order. May pack them or map an earlier packing.
   [[nodiscard]] virtual Result<std::vector<std::unique_ptr<Matrix>>> load(

@@ -93,6 +93,9 @@ class ReferenceBackend : public Backend {
            (pool_.size() == 1 ? " thread" : " threads");
   }
 
+  std::string_view kernels() const override { return "reference"; }
+  int threads() const override { return pool_.size(); }
+
   Result<std::vector<std::unique_ptr<Matrix>>> load(std::shared_ptr<const GgufFile> file,
                                                     std::span<const GgufTensor* const> tensors,
                                                     const LoadProgress& /*progress*/) override {
