@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/json_text.h"
 #include "ml/core/gguf/gguf.h"
 #include "ml/core/tokenizer/tokenizer.h"
 
@@ -76,26 +77,6 @@ Result<std::string> read_all(const std::string& path) {
                            : fmt::format("cannot read '{}': check the path given to --file", path));
 }
 
-// `text` as a JSON string; bytes that are no UTF-8 become U+FFFD.
-std::string json_string(std::string_view text) {
-  std::string valid;
-  Utf8Stream utf8;
-  utf8.feed(text, valid);
-  utf8.finish(valid);
-  std::string out = "\"";
-  for (const char c : valid) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 void print_tokens(const Tokenizer& tokenizer, const std::vector<TokenId>& ids,
                   const TokenizeFlags& flags) {
   std::string out;
@@ -104,8 +85,9 @@ void print_tokens(const Tokenizer& tokenizer, const std::vector<TokenId>& ids,
                      : fmt::format("{}\n", ids.size());
   } else if (flags.json) {
     for (const TokenId id : ids) {
-      out += fmt::format("{}{{\"id\":{},\"text\":{}}}", out.empty() ? "" : ",", id,
-                         json_string(tokenizer.token_bytes(id)));
+      out += fmt::format("{}{{\"id\":{},\"text\":", out.empty() ? "" : ",", id);
+      append_json_string(out, tokenizer.token_bytes(id));
+      out += '}';
     }
     out = fmt::format("{{\"count\":{},\"tokens\":[{}]}}\n", ids.size(), out);
   } else {
@@ -146,9 +128,10 @@ Result<std::vector<TokenId>> read_ids() {
     const char* end = word.data() + word.size();
     const auto [stop, error] = std::from_chars(word.data(), end, id);
     if (error != std::errc() || stop != end) {
+      std::string shown;
+      append_json_string(shown, word.substr(0, 40));
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{} on standard input is no token id: give whole numbers",
-                              json_string(word.substr(0, 40))));
+                  fmt::format("{} on standard input is no token id: give whole numbers", shown));
     }
     ids.push_back(id);
   }

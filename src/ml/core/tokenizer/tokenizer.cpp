@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <fmt/format.h>
 #include <unordered_map>
 
 #include "ml/core/tokenizer/bpe.h"
@@ -14,12 +15,19 @@
 
 namespace notso {
 
+namespace {
+
+// Bounds the work at each place of a trusted text.
+constexpr std::size_t kSpecialLengthMax = 512;
+
+}  // namespace
+
 struct Tokenizer::Impl {
   // Whether merging the bytes of a token gives that token; found out when first needed.
   enum class Reached : std::uint8_t { kUnknown, kYes, kNo };
 
   static Result<std::shared_ptr<const Tokenizer>> build(Result<VocabSource> source);
-  void add_special_tokens(const VocabSource& source);
+  Status add_special_tokens(const VocabSource& source);
   void add_end_tokens(const VocabSource& source);
   [[nodiscard]] bool is_special(TokenId id) const;
   [[nodiscard]] bool is_taken_whole(TokenId id) const;
@@ -57,12 +65,12 @@ Result<std::shared_ptr<const Tokenizer>> Tokenizer::Impl::build(Result<VocabSour
   impl.add_bos = source->add_bos;
   impl.bos = source->bos;
   impl.eos = source->eos;
-  impl.add_special_tokens(*source);
+  if (Status status = impl.add_special_tokens(*source); !status) return pass_on(status);
   impl.add_end_tokens(*source);
   return std::shared_ptr<const Tokenizer>(std::move(tokenizer));
 }
 
-void Tokenizer::Impl::add_special_tokens(const VocabSource& source) {
+Status Tokenizer::Impl::add_special_tokens(const VocabSource& source) {
   std::vector<std::pair<std::string, TokenId>> found;
   for (std::size_t i = 0; i < source.tokens.size(); ++i) {
     const TokenId id = static_cast<TokenId>(i);
@@ -70,10 +78,17 @@ void Tokenizer::Impl::add_special_tokens(const VocabSource& source) {
     if (written.empty() || vocab.is_word(id)) continue;
     named.insert_or_assign(std::string(written), id);
     if (!is_special(id)) continue;
+    if (written.size() > kSpecialLengthMax) {
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("{}: the special token {} has {} bytes, more than the {} supported: "
+                              "get the file again",
+                              source.path, id, written.size(), kSpecialLengthMax));
+    }
     special_ids.push_back(id);
     found.emplace_back(written, id);
   }
   specials = SpecialTokens(std::move(found));
+  return {};
 }
 
 void Tokenizer::Impl::add_end_tokens(const VocabSource& source) {

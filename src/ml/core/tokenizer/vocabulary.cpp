@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <fmt/format.h>
 
@@ -40,6 +41,15 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
 }
 
+// The byte that a byte token such as "<0x0A>" names.
+std::optional<unsigned> byte_named(std::string_view token) {
+  if (token.size() != 6 || !token.starts_with("<0x") || token[5] != '>') return std::nullopt;
+  unsigned byte = 0;
+  const auto [stop, error] = std::from_chars(token.data() + 3, token.data() + 5, byte, 16);
+  if (error != std::errc() || stop != token.data() + 5) return std::nullopt;
+  return byte;
+}
+
 // A hash of a short string: the usual word is read by two overlapping loads.
 std::uint64_t hash_bytes(std::string_view bytes) {
   const char* data = bytes.data();
@@ -75,6 +85,11 @@ Result<Vocabulary> Vocabulary::build(const VocabSource& source) {
   for (std::size_t id = 0; id < count; ++id) {
     vocab.offsets_.push_back(vocab.bytes_.size());
     const std::string_view written = source.tokens[id];
+    const auto byte = byte_named(written);
+    if (source.kinds[id] == TokenKind::kByte && byte) {
+      vocab.bytes_ += static_cast<char>(*byte);
+      continue;
+    }
     if (source.kinds[id] == TokenKind::kNormal) {
       if (const auto bytes = decode_byte_alphabet(written)) {
         vocab.is_word_[id] = !bytes->empty();
@@ -125,10 +140,8 @@ Status Vocabulary::find_byte_tokens(const VocabSource& source) {
   byte_tokens_.assign(256, kNoToken);
   for (std::size_t id = 0; id < source.tokens.size(); ++id) {
     if (source.kinds[id] != TokenKind::kByte) continue;
-    for (unsigned byte = 0; byte < 256; ++byte) {
-      if (source.tokens[id] == fmt::format("<0x{:02X}>", byte)) {
-        byte_tokens_[byte] = static_cast<TokenId>(id);
-      }
+    if (const auto byte = byte_named(source.tokens[id])) {
+      byte_tokens_[*byte] = static_cast<TokenId>(id);
     }
   }
   for (unsigned byte = 0; byte < 256; ++byte) {

@@ -31,6 +31,8 @@ class Vocabulary {
 
   // Ids are 0 .. size() - 1.
   [[nodiscard]] TokenId size() const { return static_cast<TokenId>(kinds_.size()); }
+
+  // The kind of a token; `id` must be in the vocabulary.
   [[nodiscard]] TokenKind kind(TokenId id) const { return kinds_[static_cast<std::size_t>(id)]; }
 
   // Whether the token is ordinary text that merging can make.

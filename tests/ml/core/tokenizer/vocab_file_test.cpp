@@ -102,6 +102,7 @@ TEST(VocabFileTest, TakesByteTokensWhereABytesOwnTokenIsMissing) {
                                        "\"dropout\":null", "\"byte_fallback\":true"));
   ASSERT_TRUE(json) << json.error().message;
   EXPECT_THAT((*json)->encode("Z"), ElementsAre('Z'));
+  EXPECT_EQ((*json)->token_bytes('Z'), "Z");
 }
 
 TEST(VocabFileTest, RefusesAnIdOutsideTheVocabulary) {
@@ -137,6 +138,12 @@ TEST(VocabFileTest, RefusesMalformedJson) {
   EXPECT_THAT(json_error("\"A\":65", "\"A\":2000000000"), HasSubstr("token 'A'"));
   EXPECT_THAT(json_error("\"A\":65", "\"A\":66"), HasSubstr("have the same id 66"));
   EXPECT_THAT(json_error("\"h e\"", "\"he\""), HasSubstr("entry 0 of model.merges"));
+}
+
+TEST(VocabFileTest, RefusesSpecialTokensOfAbsurdLength) {
+  SmallVocab small = vocab();
+  small.control.push_back(std::string(513, 'x'));
+  EXPECT_THAT(gguf_error(small.to_gguf()), HasSubstr("has 513 bytes, more than the 512"));
 }
 
 TEST(VocabFileTest, NamesAMissingFile) {
