@@ -106,9 +106,9 @@ Status check_shape(const GgufFile& file, const Config& config) {
     return wrong(std::to_string(config.heads) + " query heads cannot share " +
                  std::to_string(config.kv_heads) + " key/value heads");
   }
-  if (config.head_dim % 16 != 0) {
+  if (config.head_dim < 16 || config.head_dim > kMaxHeadDim || config.head_dim % 16 != 0) {
     return wrong("a head dimension of " + std::to_string(config.head_dim) +
-                 " is not a multiple of 16");
+                 " is not a multiple of 16 from 16 to " + std::to_string(kMaxHeadDim));
   }
   return {};
 }
