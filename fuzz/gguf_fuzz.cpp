@@ -43,6 +43,7 @@ std::size_t touch_all(const notso::GgufFile& file) {
 
 }  // namespace
 
+// libFuzzer chose the name. NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const int fd = memfd_create("gguf", MFD_CLOEXEC);
   NOTSO_CHECK(fd >= 0);

@@ -83,8 +83,8 @@ void on_bus_error(int signal_number, siginfo_t* info, void* context) {
   static constexpr char kMessage[] =
       "notso: a model file was truncated or became unreadable while in use; "
       "restore the file and start again\n";
-  const ssize_t written = write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
-  _exit(written >= 0 ? 1 : 1);
+  [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+  _exit(1);
 }
 
 tl::unexpected<Error> open_failure(const std::string& path, int error) {

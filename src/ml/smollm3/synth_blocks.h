@@ -13,7 +13,6 @@ namespace notso {
 class RandomStream {
  public:
   explicit RandomStream(std::uint64_t key) : state_(key) {}
-
   // The next 64 random bits.
   std::uint64_t next() {
     state_ += 0x9e3779b97f4a7c15u;

@@ -139,8 +139,8 @@ void decode(const BlockQ6_K& block, float* out) {
     const int byte = block.ql[half * 64 + quarter % 2 * 32 + l];
     const int low = quarter < 2 ? byte & 15 : byte >> 4;
     const int high = (block.qh[half * 32 + l] >> (2 * quarter)) & 3;
-    const float scale = d * static_cast<float>(block.scales[i / 16]);
-    out[i] = scale * static_cast<float>((low | (high << 4)) - 32);
+    const int group_scale = block.scales[i / 16];
+    out[i] = d * static_cast<float>(group_scale) * static_cast<float>((low | (high << 4)) - 32);
   }
 }
 

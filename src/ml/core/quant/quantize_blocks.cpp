@@ -229,7 +229,8 @@ void encode_block(const float* x, BlockQ6_K& block) {
     block.scales[j] = static_cast<std::int8_t>(level(scales[j] * inverse(d), -128, 127));
   }
   for (int i = 0; i < 256; ++i) {
-    const float step = inverse(d * static_cast<float>(block.scales[i / 16]));
+    const int group_scale = block.scales[i / 16];
+    const float step = inverse(d * static_cast<float>(group_scale));
     const int q = level(x[i] * step, -32, 31) + 32;
     const int half = i / 128;
     const int quarter = i / 32 % 4;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <initializer_list>
 #include <stdexcept>
@@ -58,8 +59,7 @@ class Bytes {
 class TempFile {
  public:
   TempFile() {
-    const char* const folder = std::getenv("TMPDIR");
-    path_ = std::string(folder != nullptr ? folder : "/tmp") + "/gguf_test_XXXXXX";
+    path_ = std::filesystem::temp_directory_path() / "gguf_test_XXXXXX";
     const int fd = mkstemp(path_.data());
     if (fd < 0) throw std::runtime_error("no temporary file");
     close(fd);
