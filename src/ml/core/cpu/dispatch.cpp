@@ -39,6 +39,19 @@ constexpr KernelTable kAvx512 = {
 };
 #endif
 
+#if defined(NOTSO_AVX2)
+bool has_avx2() {
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
+         __builtin_cpu_supports("f16c") != 0;
+}
+
+constexpr KernelTable kAvx2 = {
+    "avx2",         has_avx2,       avx2::matmul,        avx2::quantize,
+    avx2::rms_norm, avx2::silu_mul, avx2::kv_head_bytes, avx2::kv_store,
+    avx2::attend,
+};
+#endif
+
 }  // namespace
 
 const std::vector<const KernelTable*>& kernel_tables() {
@@ -48,7 +61,7 @@ const std::vector<const KernelTable*>& kernel_tables() {
     &kAvx512,
 #endif
 #if defined(NOTSO_AVX2)
-    &avx2::kTable,
+    &kAvx2,
 #endif
 #if defined(NOTSO_NEON)
     &neon::kI8mmTable,
