@@ -104,7 +104,8 @@ def check_comments(path, nodes, comments, owner):
     run_end = 0  # the last line of the documented run so far
     for position, node in enumerate(nodes):
         if node.kind == 'namespace':
-            yield from check_comments(path, node.body, comments, None)
+            if node.head.split() != ['namespace']:  # one without a name holds nothing public
+                yield from check_comments(path, node.body, comments, None)
             continue
         documented = node.first - 1 in alone or node.first - 1 == run_end \
             or bool({node.first, node.last} & touched)

@@ -127,6 +127,10 @@ class TidyTest(unittest.TestCase):
         text = HEADER + '// A.\nstruct A {\n  int x = 0;\n\n  void g();\n};\n'
         self.assert_one({'src/base/a.h': text}, 'a.h:8')
 
+    def test_a_namespace_without_a_name_holds_nothing_public(self):
+        text = HEADER + 'namespace notso {\nnamespace {\n\nvoid g();\n\n}\n\nvoid h();\n}\n'
+        self.assert_one({'src/base/a.h': text}, 'a.h:11', 'void h()')
+
     def test_constructors_have_comments_unless_they_come_first(self):
         text = HEADER + '// A.\nclass A {\n public:\n  A();\n\n  explicit A(int x);\n};\n'
         self.assert_one({'src/base/a.h': text}, 'a.h:9', 'explicit A(int x)')

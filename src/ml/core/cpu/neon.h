@@ -17,11 +17,13 @@ extern const KernelTable kTable;
 // Needs the int8 matrix multiplication extension (I8MM) besides.
 extern const KernelTable kI8mmTable;
 
+// Products, by each extension.
 void matmul_dot(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
                 const TileView& tile, float* out, std::int64_t stride, bool add);
 void matmul_i8mm(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
                  const TileView& tile, float* out, std::int64_t stride, bool add);
 
+// Rows of f32.
 void quantize(const float* in, std::int32_t columns, const TileRow& out);
 void rms_norm(const float* in, const float* weight, float epsilon, std::int32_t columns,
               float* out);
