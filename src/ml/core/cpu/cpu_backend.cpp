@@ -77,7 +77,8 @@ class CpuBuffer : public Buffer {
   AlignedArray<float> memory_;
 };
 
-// Prepared rows in tiles of four; the last tile may hold fewer.
+// Prepared rows in tiles of four; the last tile may hold fewer. A tile is filled by one thread: its
+// rows share cache lines.
 class CpuActivations : public Activations {
  public:
   std::int32_t columns = 0;
@@ -88,6 +89,10 @@ class CpuActivations : public Activations {
   AlignedArray<float> values;
 
   [[nodiscard]] std::int32_t tile_count() const { return (rows + kTileRows - 1) / kTileRows; }
+
+  [[nodiscard]] std::int32_t tile_rows(std::int32_t tile) const {
+    return std::min(kTileRows, rows - tile * kTileRows);
+  }
 
   [[nodiscard]] TileView tile(std::int32_t index) const {
     const Place place = place_of(index);
@@ -110,9 +115,6 @@ class CpuActivations : public Activations {
         static_cast<std::size_t>(tile) * kTileRows * static_cast<std::size_t>(blocks);
     return {q.data() + before * kBlockColumns, meta.data() + before * TileMeta::kWords,
             values.size() == 0 ? nullptr : values.data() + before * kBlockColumns};
-  }
-  [[nodiscard]] std::int32_t tile_rows(std::int32_t tile) const {
-    return std::min(kTileRows, rows - tile * kTileRows);
   }
 };
 
@@ -170,6 +172,8 @@ class CpuBackend : public Backend {
                 bool add, std::int64_t first_panel, std::int32_t panels) const;
   [[nodiscard]] std::int32_t panels_per_chunk(const PanelView& weights, std::int32_t rows) const;
   void quantize_rows(const float* in, std::int32_t stride, CpuActivations& out);
+  void store_token(const SequenceRows& sequence, std::int32_t position, const AttentionShape& shape,
+                   KvType type, const KvSlot& slot, Rows keys, Rows values) const;
   void attend_tile(const RowTile& tile, const AttentionShape& shape, KvType type,
                    const KvSlot& slot, std::int32_t kv_head, std::int32_t first_query,
                    Rows queries) const;
@@ -287,23 +291,29 @@ void CpuBackend::normalize(const Matrix& weight, float epsilon, Rows in, Activat
   CpuActivations& to = cpu(out);
   to.rows = in.count;
   const float* weights = cpu(weight).vector.data();
-  pool_.run(in.count, [&](std::int64_t i, int thread) {
+  pool_.run(to.tile_count(), [&](std::int64_t tile, int thread) {
     float* row = scratch_.data() + static_cast<std::size_t>(thread) * scratch_floats_;
-    table_.rms_norm(in.data + i * in.stride, weights, epsilon, in.columns, row);
-    table_.quantize(row, in.columns, to.row(static_cast<std::int32_t>(i)));
+    for (std::int32_t i = 0; i < to.tile_rows(static_cast<std::int32_t>(tile)); ++i) {
+      const auto index = static_cast<std::int32_t>(tile * kTileRows + i);
+      table_.rms_norm(in.data + std::int64_t{index} * in.stride, weights, epsilon, in.columns, row);
+      table_.quantize(row, in.columns, to.row(index));
+    }
   });
 }
 
 void CpuBackend::quantize_rows(const float* in, std::int32_t stride, CpuActivations& out) {
-  pool_.run(out.rows, [&](std::int64_t i, int) {
-    table_.quantize(in + i * stride, out.columns, out.row(static_cast<std::int32_t>(i)));
+  pool_.run(out.tile_count(), [&](std::int64_t tile, int) {
+    for (std::int32_t i = 0; i < out.tile_rows(static_cast<std::int32_t>(tile)); ++i) {
+      const auto index = static_cast<std::int32_t>(tile * kTileRows + i);
+      table_.quantize(in + std::int64_t{index} * stride, out.columns, out.row(index));
+    }
   });
 }
 
 // An even number of panels (kernels take two at a time) whose weights fit the second-level cache
 // beside a tile, but enough chunks for every thread to get several.
 std::int32_t CpuBackend::panels_per_chunk(const PanelView& weights, std::int32_t rows) const {
-  const std::size_t budget = rows > 2 * kTileRows ? 384U << 10 : 96U << 10;
+  const std::size_t budget = rows > 2 * kTileRows ? 640U << 10 : 96U << 10;
   const std::int64_t panels = (weights.rows + kPanelRows - 1) / kPanelRows;
   const std::int64_t fair = panels / (std::int64_t{pool_.size()} * 6);
   const auto fitting = static_cast<std::int64_t>(budget / weights.panel_bytes);
@@ -420,18 +430,31 @@ void CpuBackend::rotate(std::int32_t head_dim, Rows in) {
 
 void CpuBackend::append(const StepRows& step, const AttentionShape& shape, KvType type,
                         const KvSlot& slot, Rows keys, Rows values) {
+  // Tokens of one group of 16 share cache lines, so one thread stores them.
+  constexpr std::int32_t kGroup = 16;
   for (const SequenceRows& sequence : step.sequences) {
-    pool_.run(sequence.row_count, [&](std::int64_t i, int) {
-      const auto position = static_cast<std::int32_t>(sequence.first_position + i);
-      const std::int64_t row = sequence.first_row + i;
-      std::byte* page = sequence.pages[static_cast<std::size_t>(position / kKvPageTokens)];
-      for (std::int32_t head = 0; head < shape.kv_heads; ++head) {
-        table_.kv_store(type, page + slot.offset + static_cast<std::size_t>(head) * slot.head_bytes,
-                        position % kKvPageTokens, shape.head_dim,
-                        keys.data + row * keys.stride + head * shape.head_dim,
-                        values.data + row * values.stride + head * shape.head_dim);
+    const std::int32_t first_group = sequence.first_position / kGroup;
+    const std::int32_t end = sequence.first_position + sequence.row_count;
+    pool_.run((end + kGroup - 1) / kGroup - first_group, [&](std::int64_t group, int) {
+      const auto low = static_cast<std::int32_t>((first_group + group) * kGroup);
+      const std::int32_t stop = std::min(low + kGroup, end);
+      for (std::int32_t p = std::max(low, sequence.first_position); p < stop; ++p) {
+        store_token(sequence, p, shape, type, slot, keys, values);
       }
     });
+  }
+}
+
+void CpuBackend::store_token(const SequenceRows& sequence, std::int32_t position,
+                             const AttentionShape& shape, KvType type, const KvSlot& slot,
+                             Rows keys, Rows values) const {
+  const std::int64_t row = sequence.first_row + position - sequence.first_position;
+  std::byte* page = sequence.pages[static_cast<std::size_t>(position / kKvPageTokens)];
+  for (std::int32_t head = 0; head < shape.kv_heads; ++head) {
+    table_.kv_store(type, page + slot.offset + static_cast<std::size_t>(head) * slot.head_bytes,
+                    position % kKvPageTokens, shape.head_dim,
+                    keys.data + row * keys.stride + head * shape.head_dim,
+                    values.data + row * values.stride + head * shape.head_dim);
   }
 }
 
