@@ -53,15 +53,16 @@ struct PackedMatrix {
 };
 
 PackedMatrix packed_matrix(DType type, const Shape& shape) {
-  const auto weights = noise(static_cast<std::size_t>(kPanelRows * shape.columns));
+  constexpr std::int64_t kStripRows = kStripPanels * kPanelRows;
+  const auto weights = noise(static_cast<std::size_t>(kStripRows * shape.columns));
   std::vector<std::byte> source(dtype_bytes(type, weights.size()));
   quantize(type, weights, source);
   PackedMatrix packed;
   packed.bytes = packed_bytes(type, shape.rows, shape.columns);
   packed.data.reset(static_cast<std::byte*>(std::aligned_alloc(kQuadBytes, packed.bytes)));
-  const std::size_t panel_bytes = packed_bytes(type, kPanelRows, shape.columns);
-  for (std::size_t at = 0; at < packed.bytes; at += panel_bytes) {
-    pack_panel(type, source, kPanelRows, shape.columns, 0, packed.data.get() + at);
+  const std::size_t strip_bytes = packed_bytes(type, kStripRows, shape.columns);
+  for (std::size_t at = 0; at < packed.bytes; at += strip_bytes) {
+    pack_strip(type, source, kStripRows, shape.columns, 0, packed.data.get() + at);
   }
   return packed;
 }

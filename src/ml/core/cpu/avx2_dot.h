@@ -34,7 +34,10 @@ NOTSO_INLINE __m256 broadcast_float(const std::int32_t* word) {
 // What a kernel works on: H half panels, a tile of T tokens, and H * T row sums of 8 floats.
 template <int H, int T>
 struct Job {
-  Bytes panels[H];  // half h's panel
+  Bytes headers[H];  // of the panel's first block
+  Bytes groups[H];
+  std::size_t group_step;
+  std::size_t block_step;
   std::int32_t blocks;
   const std::int8_t* q;
   const std::int32_t* meta;

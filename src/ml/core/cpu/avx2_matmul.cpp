@@ -91,14 +91,30 @@ NOTSO_INLINE void add_block(Job<H, T>& job, const Bytes (&block)[H], int d,
   }
 }
 
-// Q4_K and Q5_K (fifths).
+template <int H, int T>
+NOTSO_INLINE void start(const Job<H, T>& job, Bytes (&block)[H], Bytes (&groups)[H]) {
+  for (int h = 0; h < H; ++h) {
+    block[h] = job.headers[h];
+    groups[h] = job.groups[h];
+  }
+}
+
+template <int H, int T>
+NOTSO_INLINE void advance(const Job<H, T>& job, Bytes (&block)[H], Bytes (&groups)[H]) {
+  for (int h = 0; h < H; ++h) {
+    block[h] += job.block_step;
+    groups[h] += job.block_step;
+  }
+}
+
+// Q4_K and Q5_K (fifths). `block` is a block's header.
 template <High kHigh, int H, int T>
 void multiply_k(Job<H, T>& job) {
-  constexpr int kBytes = kHigh == High::kNone ? 2304 : 2816;
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
   Bytes block[H];
-  for (int h = 0; h < H; ++h) block[h] = job.panels[h];
+  Bytes groups[H];
+  start(job, block, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     alignas(32) float sums[H][T][kHalfRows];
     clear(sums);
@@ -109,8 +125,8 @@ void multiply_k(Job<H, T>& job) {
     for (int h = 0; h < H; ++h) {
       Bytes lines = block[h] + half_of(h, 4);
       packed[h] = six_bits(lines, lines + 2 * kQuadBytes, 0);
-      nibbles[h] = lines + 256;
-      high[h] = lines + 256 + 2048;
+      nibbles[h] = groups[h] + half_of(h, 4);
+      high[h] = nibbles[h] + 4 * kQuadBytes;
     }
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j) {
@@ -122,13 +138,13 @@ void multiply_k(Job<H, T>& job) {
       add_group(total, meta, j, sums);
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        nibbles[h] += 4 * kQuadBytes;
-        high[h] += kQuadBytes;
+        nibbles[h] += job.group_step;
+        high[h] += job.group_step;
       }
     }
     add_block(job, block, 192, sums);
     subtract_mins(job, block, meta);
-    for (int h = 0; h < H; ++h) block[h] += kBytes;
+    advance(job, block, groups);
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -156,7 +172,8 @@ void multiply_q6(Job<H, T>& job) {
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
   Bytes block[H];
-  for (int h = 0; h < H; ++h) block[h] = job.panels[h];
+  Bytes groups[H];
+  start(job, block, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     alignas(32) float sums[H][T][kHalfRows];
     std::int32_t pairs[8][T];
@@ -171,9 +188,9 @@ void multiply_q6(Job<H, T>& job) {
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        nibbles[h] = block[h] + half_of(h, 4) + j * 4 * kQuadBytes;
-        high[h] = block[h] + half_of(h, 4) + 2048 + j * 2 * kQuadBytes;
-        const __m256i packed = load_half(block[h] + half_of(h, 4) + 3072 + j / 2 * kQuadBytes);
+        nibbles[h] = groups[h] + half_of(h, 4) + static_cast<std::size_t>(j) * job.group_step;
+        high[h] = nibbles[h] + 4 * kQuadBytes;
+        const __m256i packed = load_half(block[h] + half_of(h, 4) + j / 2 * kQuadBytes);
         first[h] = _mm256_srai_epi16(_mm256_slli_epi16(twins(packed, j % 2 * 2), 8), 8);
         second[h] = _mm256_srai_epi16(_mm256_slli_epi16(twins(packed, j % 2 * 2 + 1), 8), 8);
         const __m256i both = _mm256_blend_epi16(first[h], second[h], 0xaa);
@@ -189,8 +206,8 @@ void multiply_q6(Job<H, T>& job) {
       add_group(total, meta, j, sums);
       q += 32 * T;
     }
-    add_block(job, block, 3328, sums);
-    for (int h = 0; h < H; ++h) block[h] += 3360;
+    add_block(job, block, 256, sums);
+    advance(job, block, groups);
     meta += TileMeta::kWords * T;
   }
 }
@@ -225,26 +242,13 @@ NOTSO_INLINE void dot_bytes(Bytes quads, const std::int8_t* q, __m256i (&total)[
 
 // Facts about the types with one half-precision scale for 32 columns.
 template <DType kType>
-struct Small;
-template <>
-struct Small<DType::kQ4_0> {
-  static constexpr int kBytes = 2304, kQuads = 256, kFifths = 0, kMins = 0, kOffsetBits = 3;
-};
-template <>
-struct Small<DType::kQ4_1> {
-  static constexpr int kBytes = 2560, kQuads = 512, kFifths = 0, kMins = 256, kOffsetBits = -1;
-};
-template <>
-struct Small<DType::kQ5_0> {
-  static constexpr int kBytes = 2816, kQuads = 256, kFifths = 2304, kMins = 0, kOffsetBits = 4;
-};
-template <>
-struct Small<DType::kQ5_1> {
-  static constexpr int kBytes = 3072, kQuads = 512, kFifths = 2560, kMins = 256, kOffsetBits = -1;
-};
-template <>
-struct Small<DType::kQ8_0> {
-  static constexpr int kBytes = 4352, kQuads = 256, kFifths = 0, kMins = 0, kOffsetBits = 7;
+struct Small {
+  static constexpr bool kFifths = kType == DType::kQ5_0 || kType == DType::kQ5_1;
+  static constexpr bool kMins = kType == DType::kQ4_1 || kType == DType::kQ5_1;
+  static constexpr int kOffsetBits = kType == DType::kQ4_0   ? 3
+                                     : kType == DType::kQ5_0 ? 4
+                                     : kType == DType::kQ8_0 ? 7
+                                                             : -1;
 };
 
 // row_sums of half h += group j of a block: total * d * scale, and m * sum where there are mins.
@@ -261,8 +265,8 @@ NOTSO_INLINE void add_small_group(Job<H, T>& job, int h, Bytes block, const std:
       const __m256i offset = broadcast(meta + (TileMeta::kNegSums32 + j) * T + t);
       sum = _mm256_add_epi32(sum, _mm256_slli_epi32(offset, Format::kOffsetBits));
     }
-    if constexpr (Format::kMins > 0) {
-      accumulate(job.sums[h][t], load_halves(block + Format::kMins + row),
+    if constexpr (Format::kMins) {
+      accumulate(job.sums[h][t], load_halves(block + 256 + row),
                  broadcast_float(meta + (TileMeta::kGroupSums + j) * T + t));
     }
     accumulate(job.sums[h][t], _mm256_mul_ps(_mm256_cvtepi32_ps(sum), d),
@@ -273,19 +277,21 @@ NOTSO_INLINE void add_small_group(Job<H, T>& job, int h, Bytes block, const std:
 template <DType kType, int H, int T>
 void multiply_small(Job<H, T>& job) {
   using Format = Small<kType>;
-  constexpr High kHigh = Format::kFifths > 0 ? High::kFifths : High::kNone;
+  constexpr High kHigh = Format::kFifths ? High::kFifths : High::kNone;
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
   Bytes block[H];
-  for (int h = 0; h < H; ++h) block[h] = job.panels[h];
+  Bytes groups[H];
+  start(job, block, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j, q += 32 * T) {
+      const std::size_t before = static_cast<std::size_t>(j) * job.group_step;
       if constexpr (kType == DType::kQ8_0) {
 #pragma GCC unroll 4
         for (int h = 0; h < H; ++h) {
           __m256i total[1][T];
-          dot_bytes<T>(block[h] + half_of(h, 4) + Format::kQuads + j * 8 * kQuadBytes, q, total);
+          dot_bytes<T>(groups[h] + half_of(h, 4) + before, q, total);
           add_small_group<kType>(job, h, block[h], meta, j, total[0]);
         }
         continue;
@@ -296,8 +302,8 @@ void multiply_small(Job<H, T>& job) {
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        nibbles[h] = block[h] + half_of(h, 4) + Format::kQuads + j * 4 * kQuadBytes;
-        high[h] = block[h] + half_of(h, 4) + Format::kFifths + j * kQuadBytes;
+        nibbles[h] = groups[h] + half_of(h, 4) + before;
+        high[h] = nibbles[h] + 4 * kQuadBytes;
         ones[h] = _mm256_set1_epi16(1);
       }
       dot_group<kHigh>(nibbles, high, q, ones, total);
@@ -306,7 +312,7 @@ void multiply_small(Job<H, T>& job) {
         add_small_group<kType>(job, h, block[h], meta, j, total[h]);
       }
     }
-    for (int h = 0; h < H; ++h) block[h] += Format::kBytes;
+    advance(job, block, groups);
     meta += TileMeta::kWords * T;
   }
 }
@@ -323,10 +329,13 @@ void multiply_float(Job<H, T>& job) {
   }
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   for (std::int64_t c = 0; c < columns; ++c) {
+    // Without headers the groups of all blocks follow each other.
+    const std::size_t before = static_cast<std::size_t>(c / 32) * job.group_step +
+                               static_cast<std::size_t>(c % 32 * kPanelRows * kBytes);
     __m256 w[H];
 #pragma GCC unroll 4
     for (int h = 0; h < H; ++h) {
-      Bytes at = job.panels[h] + c * kPanelRows * kBytes + half_of(h, kBytes);
+      Bytes at = job.groups[h] + before + half_of(h, kBytes);
       if constexpr (kType == DType::kF32) {
         w[h] = _mm256_castsi256_ps(load_half(at));
       } else if constexpr (kType == DType::kF16) {
@@ -388,8 +397,11 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
   job.meta = tile.meta;
   job.values = tile.values;
   for (int h = 0; h < H; ++h) {
-    job.panels[h] = reinterpret_cast<Bytes>(weights.data) +
-                    static_cast<std::size_t>(panel + h / 2) * weights.panel_bytes;
+    const PanelPlace place = panel_place(weights, panel + h / 2);
+    job.headers[h] = reinterpret_cast<Bytes>(place.header);
+    job.groups[h] = reinterpret_cast<Bytes>(place.groups);
+    job.group_step = place.group_step;
+    job.block_step = place.block_step;
   }
   clear(job.sums);
   multiply<H, T>(weights.type, job);
@@ -407,7 +419,12 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
 template <int T>
 void run_all(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
              const TileView& tile, float* out, std::int64_t stride, bool add) {
+  // Two panels at a time are those of a strip.
   std::int32_t p = 0;
+  if (first_panel % 2 != 0 && panels > 0) {
+    run<2, T>(weights, first_panel, tile, out, stride, add);
+    ++p;
+  }
   if constexpr (T == 1) {
     for (; p + 2 <= panels; p += 2) {
       run<4, T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);

@@ -39,13 +39,32 @@ inline __m512 load_halves(Bytes at) {
 // What a kernel works on: P panels, a tile of T tokens, and P * T row sums of 16 floats.
 template <int P, int T>
 struct Job {
-  Bytes panels[P];
+  Bytes headers[P];
+  Bytes groups[P];
+  std::size_t group_step;
+  std::size_t block_step;
   std::int32_t blocks;
   const std::int8_t* q;
   const std::int32_t* meta;
   const float* values;
   alignas(64) float sums[P][T][kPanelRows];
 };
+
+template <int P, int T>
+inline void start(const Job<P, T>& job, Bytes (&header)[P], Bytes (&groups)[P]) {
+  for (int p = 0; p < P; ++p) {
+    header[p] = job.headers[p];
+    groups[p] = job.groups[p];
+  }
+}
+
+template <int P, int T>
+inline void advance(const Job<P, T>& job, Bytes (&header)[P], Bytes (&groups)[P]) {
+  for (int p = 0; p < P; ++p) {
+    header[p] += job.block_step;
+    groups[p] += job.block_step;
+  }
+}
 
 // The quads of one line of nibbles, with the upper bits of 5- and 6-bit weights put back. `Line` is
 // the line's number inside its 32 columns (0..3).
@@ -172,17 +191,19 @@ inline Pairs k_min_pairs(Bytes lines) {
 template <High kHigh, int P, int T>
 void multiply_k(Job<P, T>& job) {
   constexpr int kShift = kHigh == High::kNone ? 1 : 2;
-  constexpr std::size_t kBytes = kHigh == High::kNone ? 2304 : 2816;
+  constexpr std::size_t kBytes = kHigh == High::kNone ? 4 * kQuadBytes : 5 * kQuadBytes;
+  const std::size_t step = P == 2 ? 2 * kBytes : job.group_step;
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes block[P];
-  for (int p = 0; p < P; ++p) block[p] = job.panels[p];
+  Bytes header[P];
+  Bytes groups[P];
+  start<P, T>(job, header, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     Pairs scales[P];
     __m512i total[P][T];
     clear(total);
 #pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) scales[p] = k_scale_pairs(block[p]);
+    for (int p = 0; p < P; ++p) scales[p] = k_scale_pairs(header[p]);
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       __m512i acc[2][P][T];
@@ -193,9 +214,9 @@ void multiply_k(Job<P, T>& job) {
         __m512i high[P];
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
-          nibbles[p] = block[p] + 256 + group * 4 * kQuadBytes;
+          nibbles[p] = groups[p] + static_cast<std::size_t>(group) * step;
           high[p] = kHigh == High::kNone ? _mm512_setzero_si512()
-                                         : load_line(block[p] + 256 + 2048 + group * kQuadBytes);
+                                         : load_line(nibbles[p] + 4 * kQuadBytes);
         }
         clear(acc[half]);
         dot_group<kHigh, P, T>(nibbles, high, q + group * 32 * T, acc[half]);
@@ -213,10 +234,10 @@ void multiply_k(Job<P, T>& job) {
     }
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
-      const Pairs mins = k_min_pairs(block[p]);
+      const Pairs mins = k_min_pairs(header[p]);
       const __m512 shifted = _mm512_set1_ps(static_cast<float>(1 << kShift));
-      const __m512 d = _mm512_mul_ps(load_halves(block[p] + 192), shifted);
-      const __m512 dmin = _mm512_mul_ps(load_halves(block[p] + 224), _mm512_set1_ps(2.0F));
+      const __m512 d = _mm512_mul_ps(load_halves(header[p] + 192), shifted);
+      const __m512 dmin = _mm512_mul_ps(load_halves(header[p] + 224), _mm512_set1_ps(2.0F));
 #pragma GCC unroll 4
       for (int t = 0; t < T; ++t) {
         __m512i low = _mm512_setzero_si512();
@@ -229,8 +250,8 @@ void multiply_k(Job<P, T>& job) {
         value = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(low), dmin, value);
         finish_block(job.sums[p][t], value, broadcast_float(meta + TileMeta::kScale * T + t));
       }
-      block[p] += kBytes;
     }
+    advance<P, T>(job, header, groups);
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -240,10 +261,12 @@ void multiply_k(Job<P, T>& job) {
 // goes in as the sums' starting value.
 template <int P, int T>
 void multiply_q6(Job<P, T>& job) {
+  const std::size_t step = P == 2 ? 12 * kQuadBytes : job.group_step;
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes block[P];
-  for (int p = 0; p < P; ++p) block[p] = job.panels[p];
+  Bytes header[P];
+  Bytes groups[P];
+  start<P, T>(job, header, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     __m512i total[P][T];
     clear(total);
@@ -255,10 +278,10 @@ void multiply_q6(Job<P, T>& job) {
       __m512i high[2][P];
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        nibbles[p] = block[p] + j * 4 * kQuadBytes;
-        high[0][p] = load_line(block[p] + 2048 + (2 * j) * kQuadBytes);
-        high[1][p] = load_line(block[p] + 2048 + (2 * j + 1) * kQuadBytes);
-        const __m512i line = load_line(block[p] + 3072 + j / 2 * kQuadBytes);
+        nibbles[p] = groups[p] + static_cast<std::size_t>(j) * step;
+        high[0][p] = load_line(nibbles[p] + 4 * kQuadBytes);
+        high[1][p] = load_line(nibbles[p] + 5 * kQuadBytes);
+        const __m512i line = load_line(header[p] + j / 2 * kQuadBytes);
         scales[p] = j % 2 == 0 ? _mm512_srai_epi16(_mm512_slli_epi16(line, 8), 8)
                                : _mm512_srai_epi16(line, 8);
       }
@@ -288,14 +311,14 @@ void multiply_q6(Job<P, T>& job) {
     }
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
-      const __m512 d = _mm512_mul_ps(load_halves(block[p] + 3328), _mm512_set1_ps(2.0F));
+      const __m512 d = _mm512_mul_ps(load_halves(header[p] + 256), _mm512_set1_ps(2.0F));
 #pragma GCC unroll 4
       for (int t = 0; t < T; ++t) {
         finish_block(job.sums[p][t], _mm512_mul_ps(_mm512_cvtepi32_ps(total[p][t]), d),
                      broadcast_float(meta + TileMeta::kScale * T + t));
       }
-      block[p] += 3360;
     }
+    advance<P, T>(job, header, groups);
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -320,37 +343,29 @@ inline void dot_bytes(const Bytes (&quads)[P], const std::int8_t* q, __m512i (&a
 
 // Facts about the types with one half-precision scale for 32 columns.
 template <DType kType>
-struct Small;
-template <>
-struct Small<DType::kQ4_0> {
-  static constexpr int kBytes = 2304, kQuads = 256, kFifths = 0, kMins = 0, kOffsetBits = 3;
-};
-template <>
-struct Small<DType::kQ4_1> {
-  static constexpr int kBytes = 2560, kQuads = 512, kFifths = 0, kMins = 256, kOffsetBits = -1;
-};
-template <>
-struct Small<DType::kQ5_0> {
-  static constexpr int kBytes = 2816, kQuads = 256, kFifths = 2304, kMins = 0, kOffsetBits = 4;
-};
-template <>
-struct Small<DType::kQ5_1> {
-  static constexpr int kBytes = 3072, kQuads = 512, kFifths = 2560, kMins = 256, kOffsetBits = -1;
-};
-template <>
-struct Small<DType::kQ8_0> {
-  static constexpr int kBytes = 4352, kQuads = 256, kFifths = 0, kMins = 0, kOffsetBits = 7;
+struct Small {
+  static constexpr bool kFifths = kType == DType::kQ5_0 || kType == DType::kQ5_1;
+  static constexpr bool kMins = kType == DType::kQ4_1 || kType == DType::kQ5_1;
+  static constexpr int kOffsetBits = kType == DType::kQ4_0   ? 3
+                                     : kType == DType::kQ5_0 ? 4
+                                     : kType == DType::kQ8_0 ? 7
+                                                             : -1;
+  static constexpr std::size_t kGroupBytes = (kType == DType::kQ8_0 ? 8
+                                              : kFifths             ? 5
+                                                                    : 4) *
+                                             kQuadBytes;
 };
 
 template <DType kType, int P, int T>
 void multiply_small(Job<P, T>& job) {
   using Format = Small<kType>;
-  constexpr High kHigh = Format::kFifths > 0 ? High::kFifths : High::kNone;
-  constexpr int kGroupBytes = (kType == DType::kQ8_0 ? 8 : 4) * kQuadBytes;
+  constexpr High kHigh = Format::kFifths ? High::kFifths : High::kNone;
+  const std::size_t step = P == 2 ? 2 * Format::kGroupBytes : job.group_step;
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes block[P];
-  for (int p = 0; p < P; ++p) block[p] = job.panels[p];
+  Bytes header[P];
+  Bytes groups[P];
+  start<P, T>(job, header, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j) {
@@ -359,9 +374,9 @@ void multiply_small(Job<P, T>& job) {
       __m512i high[P];
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        quads[p] = block[p] + Format::kQuads + j * kGroupBytes;
-        high[p] = kHigh == High::kNone ? _mm512_setzero_si512()
-                                       : load_line(block[p] + Format::kFifths + j * kQuadBytes);
+        quads[p] = groups[p] + static_cast<std::size_t>(j) * step;
+        high[p] =
+            kHigh == High::kNone ? _mm512_setzero_si512() : load_line(quads[p] + 4 * kQuadBytes);
 #pragma GCC unroll 4
         for (int t = 0; t < T; ++t) {
           acc[p][t] = _mm512_setzero_si512();
@@ -378,11 +393,11 @@ void multiply_small(Job<P, T>& job) {
       }
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        const __m512 d = load_halves(block[p] + j * 32);
+        const __m512 d = load_halves(header[p] + j * 32);
 #pragma GCC unroll 4
         for (int t = 0; t < T; ++t) {
-          if constexpr (Format::kMins > 0) {
-            finish_block(job.sums[p][t], load_halves(block[p] + Format::kMins + j * 32),
+          if constexpr (Format::kMins) {
+            finish_block(job.sums[p][t], load_halves(header[p] + 256 + j * 32),
                          broadcast_float(meta + (TileMeta::kGroupSums + j) * T + t));
           }
           finish_block(job.sums[p][t], _mm512_mul_ps(_mm512_cvtepi32_ps(acc[p][t]), d),
@@ -390,7 +405,7 @@ void multiply_small(Job<P, T>& job) {
         }
       }
     }
-    for (int p = 0; p < P; ++p) block[p] += Format::kBytes;
+    advance<P, T>(job, header, groups);
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -408,10 +423,13 @@ void multiply_float(Job<P, T>& job) {
   }
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   for (std::int64_t c = 0; c < columns; ++c) {
+    // Without headers the groups of all blocks follow each other.
+    const std::size_t before = static_cast<std::size_t>(c / 32) * job.group_step +
+                               static_cast<std::size_t>(c % 32) * kColumnBytes;
     __m512 w[P];
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
-      const std::uint8_t* at = job.panels[p] + c * kColumnBytes;
+      Bytes at = job.groups[p] + before;
       if constexpr (kType == DType::kF32) {
         w[p] = _mm512_loadu_ps(at);
       } else if constexpr (kType == DType::kF16) {
@@ -473,8 +491,11 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
   job.meta = tile.meta;
   job.values = tile.values;
   for (int p = 0; p < P; ++p) {
-    job.panels[p] = reinterpret_cast<Bytes>(weights.data) +
-                    static_cast<std::size_t>(panel + p) * weights.panel_bytes;
+    const PanelPlace place = panel_place(weights, panel + p);
+    job.headers[p] = reinterpret_cast<Bytes>(place.header);
+    job.groups[p] = reinterpret_cast<Bytes>(place.groups);
+    job.group_step = place.group_step;
+    job.block_step = place.block_step;
     for (int t = 0; t < T; ++t) _mm512_store_ps(job.sums[p][t], _mm512_setzero_ps());
   }
   multiply<P, T>(weights.type, job);
@@ -493,7 +514,12 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
 template <int T>
 void run_all(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
              const TileView& tile, float* out, std::int64_t stride, bool add) {
+  // Two panels at a time are those of a strip.
   std::int32_t p = 0;
+  if (first_panel % 2 != 0 && panels > 0) {
+    run<1, T>(weights, first_panel, tile, out, stride, add);
+    ++p;
+  }
   for (; p + 2 <= panels; p += 2) {
     run<2, T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);
   }

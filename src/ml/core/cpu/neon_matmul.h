@@ -40,12 +40,23 @@ struct Sums {
 // What a kernel works on: one panel, one tile, and the tokens' row sums.
 template <int T>
 struct Job {
-  Bytes panel;
+  Bytes header;  // of the block at hand
+  Bytes groups;
+  std::size_t group_step;
+  std::size_t block_step;
   std::int32_t blocks;
   const std::int8_t* q;
   const std::int32_t* meta;
   const float* values;
   float32x4_t sums[T][4];
+
+  // The lines of group j of the block at hand.
+  Bytes group(int j) const { return groups + static_cast<std::size_t>(j) * group_step; }
+
+  void advance() {
+    header += block_step;
+    groups += block_step;
+  }
 };
 
 template <int T>
@@ -241,18 +252,16 @@ inline void multiply_mins(Bytes lines, const std::int32_t* meta, Sums<T>& sums) 
 // Q4_K (kHigh none) and Q5_K (fifths).
 template <class Lanes, High kHigh, int T = Lanes::kTokens>
 void multiply_k(Job<T>& job) {
-  constexpr std::size_t kBytes = kHigh == High::kNone ? 2304 : 2816;
-  for (std::int32_t b = 0; b < job.blocks; ++b, job.panel += kBytes) {
-    Bytes block = job.panel;
+  for (std::int32_t b = 0; b < job.blocks; ++b, job.advance()) {
+    Bytes block = job.header;
     const KBytes scales = k_bytes<false>(block);
     Sums<T> total;
     clear<Lanes>(total);
     for (int j = 0; j < 8; ++j) {
       Sums<T> sums;
       clear<Lanes>(sums);
-      multiply_lines<Lanes, kHigh>(block + 256 + j * 4 * kQuadBytes,
-                                   block + 256 + 2048 + j * kQuadBytes, 0, 4, job.q + j * 32 * T,
-                                   sums);
+      multiply_lines<Lanes, kHigh>(job.group(j), job.group(j) + 4 * kQuadBytes, 0, 4,
+                                   job.q + j * 32 * T, sums);
 #pragma GCC unroll 4
       for (int u = 0; u < T; ++u) {
         const int32x4_t factor = factors<Lanes>(job.meta, j, u);
@@ -280,8 +289,8 @@ inline int32x4_t q6_scales(Bytes lines, int group, int k) {
 // Q6_K: two groups of 16 share a factor.
 template <class Lanes, int T = Lanes::kTokens>
 void multiply_q6(Job<T>& job) {
-  for (std::int32_t b = 0; b < job.blocks; ++b, job.panel += 3360) {
-    Bytes block = job.panel;
+  for (std::int32_t b = 0; b < job.blocks; ++b, job.advance()) {
+    Bytes block = job.header;
     Sums<T> total;
     clear<Lanes>(total);
     for (int j = 0; j < 8; ++j) {
@@ -291,12 +300,11 @@ void multiply_q6(Job<T>& job) {
         const int group = 2 * j + half;
         Sums<T> sums;
         start<Lanes, 5>(job.meta + (TileMeta::kNegSums16 + group) * T, sums);
-        multiply_lines<Lanes, High::kSixths>(block + j * 4 * kQuadBytes,
-                                             block + 2048 + 2 * j * kQuadBytes, 2 * half,
+        multiply_lines<Lanes, High::kSixths>(job.group(j), job.group(j) + 4 * kQuadBytes, 2 * half,
                                              2 * half + 2, job.q + j * 32 * T, sums);
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k) {
-          const int32x4_t scale = q6_scales(block + 3072, group, k);
+          const int32x4_t scale = q6_scales(block, group, k);
 #pragma GCC unroll 4
           for (int u = 0; u < T; ++u) {
             const int32x4_t by = Lanes::rows(scale, u);
@@ -314,7 +322,7 @@ void multiply_q6(Job<T>& job) {
         }
       }
     }
-    finish_block<Lanes, false>(job, total, total, block + 3328);
+    finish_block<Lanes, false>(job, total, total, block + 256);
     job.q += kBlockColumns * T;
     job.meta += TileMeta::kWords * T;
   }
@@ -326,29 +334,25 @@ struct Small {
   static constexpr bool kFifths = kType == DType::kQ5_0 || kType == DType::kQ5_1;
   static constexpr bool kMins = kType == DType::kQ4_1 || kType == DType::kQ5_1;
   static constexpr int kOffsetBits = kType == DType::kQ4_0 ? 3 : kType == DType::kQ5_0 ? 4 : -1;
-  static constexpr int kNibbles = kMins ? 512 : 256;
-  static constexpr int kBytes =
-      kType == DType::kQ8_0 ? 4352 : kNibbles + 2048 + (kFifths ? 512 : 0);
 };
 
 template <class Lanes, DType kType, int T = Lanes::kTokens>
 void multiply_small(Job<T>& job) {
   using Format = Small<kType>;
-  for (std::int32_t b = 0; b < job.blocks; ++b, job.panel += Format::kBytes) {
-    Bytes block = job.panel;
+  for (std::int32_t b = 0; b < job.blocks; ++b, job.advance()) {
+    Bytes block = job.header;
     for (int j = 0; j < 8; ++j) {
       const std::int8_t* q = job.q + j * 32 * T;
       Sums<T> sums;
       clear<Lanes>(sums);
       if constexpr (kType == DType::kQ8_0) {
-        multiply_bytes<Lanes>(block + 256 + j * 8 * kQuadBytes, q, sums);
+        multiply_bytes<Lanes>(job.group(j), q, sums);
       } else {
         if constexpr (Format::kOffsetBits >= 0) {
           start<Lanes, Format::kOffsetBits>(job.meta + (TileMeta::kNegSums32 + j) * T, sums);
         }
         multiply_lines<Lanes, Format::kFifths ? High::kFifths : High::kNone>(
-            block + Format::kNibbles + j * 4 * kQuadBytes,
-            block + Format::kNibbles + 2048 + j * kQuadBytes, 0, 4, q, sums);
+            job.group(j), job.group(j) + 4 * kQuadBytes, 0, 4, q, sums);
       }
 #pragma GCC unroll 4
       for (int k = 0; k < 4; ++k) {
@@ -398,9 +402,12 @@ void multiply_float(Job<T>& job) {
     for (int k = 0; k < 4; ++k) sums[t][k] = vdupq_n_f32(0.0F);
   }
   for (std::int64_t c = 0; c < columns; ++c) {
+    // Without headers the groups of all blocks follow each other.
+    Bytes column =
+        job.groups + static_cast<std::size_t>(c / 32) * job.group_step + c % 32 * kColumnBytes;
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
-      const float32x4_t w = load_numbers<kType>(job.panel + c * kColumnBytes, k);
+      const float32x4_t w = load_numbers<kType>(column, k);
 #pragma GCC unroll 4
       for (int t = 0; t < T; ++t) sums[t][k] = vfmaq_n_f32(sums[t][k], w, job.values[c * T + t]);
     }
@@ -468,8 +475,11 @@ void multiply_panels(const PanelView& weights, std::int64_t first_panel, std::in
                      const TileView& tile, float* out, std::int64_t stride, bool add) {
   for (std::int32_t p = 0; p < panels; ++p) {
     Job<T> job;
-    job.panel = reinterpret_cast<Bytes>(weights.data) +
-                static_cast<std::size_t>(first_panel + p) * weights.panel_bytes;
+    const PanelPlace place = panel_place(weights, first_panel + p);
+    job.header = reinterpret_cast<Bytes>(place.header);
+    job.groups = reinterpret_cast<Bytes>(place.groups);
+    job.group_step = place.group_step;
+    job.block_step = place.block_step;
     job.blocks = weights.blocks;
     job.q = tile.q;
     job.meta = tile.meta;

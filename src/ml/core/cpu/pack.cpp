@@ -12,23 +12,22 @@ namespace notso {
 namespace {
 
 constexpr std::size_t kHalves = kPanelRows * sizeof(Half);
-constexpr std::size_t kNibbles = 2048;
-constexpr std::size_t kFifths = 512;
-constexpr std::size_t kSixths = 1024;
+constexpr std::size_t kLines = 4 * kQuadBytes;  // the nibbles of a group
+constexpr std::size_t kAllD = kBlockGroups * kHalves;
 
-// type, bytes, scales, d, mins, nibbles, high
+// type, header, group, d, mins, high
 constexpr std::array<PanelFormat, 11> kFormats = {{
-    {DType::kQ4_K, 2304, 0, 192, 0, 256, 0},
-    {DType::kQ5_K, 2816, 0, 192, 0, 256, 256 + kNibbles},
-    {DType::kQ6_K, 3360, kNibbles + kSixths, kNibbles + kSixths + 256, 0, 0, kNibbles},
-    {DType::kQ4_0, 2304, 0, 0, 0, 256, 0},
-    {DType::kQ4_1, 2560, 0, 0, 256, 512, 0},
-    {DType::kQ5_0, 2816, 0, 0, 0, 256, 256 + kNibbles},
-    {DType::kQ5_1, 3072, 0, 0, 256, 512, 512 + kNibbles},
-    {DType::kQ8_0, 4352, 0, 0, 0, 256, 0},
-    {DType::kF16, 8192, 0, 0, 0, 0, 0},
-    {DType::kBF16, 8192, 0, 0, 0, 0, 0},
-    {DType::kF32, 16384, 0, 0, 0, 0, 0},
+    {DType::kQ4_K, 256, kLines, 192, 0, 0},
+    {DType::kQ5_K, 256, kLines + kQuadBytes, 192, 0, kLines},
+    {DType::kQ6_K, 288, kLines + 2 * kQuadBytes, 256, 0, kLines},
+    {DType::kQ4_0, kAllD, kLines, 0, 0, 0},
+    {DType::kQ4_1, 2 * kAllD, kLines, 0, kAllD, 0},
+    {DType::kQ5_0, kAllD, kLines + kQuadBytes, 0, 0, kLines},
+    {DType::kQ5_1, 2 * kAllD, kLines + kQuadBytes, 0, kAllD, kLines},
+    {DType::kQ8_0, kAllD, 8 * kQuadBytes, 0, 0, 0},
+    {DType::kF16, 0, 32 * kPanelRows * 2, 0, 0, 0},
+    {DType::kBF16, 0, 32 * kPanelRows * 2, 0, 0, 0},
+    {DType::kF32, 0, 32 * kPanelRows * 4, 0, 0, 0},
 }};
 
 // The order of four groups' bytes in a dword: see panels.h.
@@ -49,8 +48,6 @@ void store(std::byte* at, T value) {
 
 std::uint8_t byte_at(const std::byte* at) { return std::to_integer<std::uint8_t>(*at); }
 
-int nibble_shift(int column) { return (column / 4) % 2 * 4; }
-
 // The unsigned weights of one row of a block, one a byte, before they are packed.
 using RowBytes = std::array<std::uint8_t, kBlockColumns>;
 
@@ -60,38 +57,55 @@ std::uint32_t quad_of(const RowBytes& q, int quad) {
   return word;
 }
 
-// Writes a row's weights of 4, 5 or 6 bits, four columns at a time.
-void put_row(std::byte* block, const PanelFormat& format, int row, const RowBytes& q) {
-  constexpr std::uint32_t kNibbleMask = 0x0f0f0f0f;
-  for (int line = 0; line < kBlockColumns / 8; ++line) {
-    const std::uint32_t even = quad_of(q, 2 * line) & kNibbleMask;
-    const std::uint32_t odd = quad_of(q, 2 * line + 1) & kNibbleMask;
-    store(block + format.nibbles + line * kQuadBytes + row * 4, even | odd << 4);
+// Where one panel's part of a block is. Byte is std::byte, const or not.
+template <class Byte>
+struct BlockPlace {
+  Byte* header;
+  Byte* groups;
+  std::size_t group_step;
+
+  [[nodiscard]] Byte* group(int index) const {
+    return groups + static_cast<std::size_t>(index) * group_step;
   }
-  if (format.high == 0) return;
+};
+using BlockOut = BlockPlace<std::byte>;
+using BlockIn = BlockPlace<const std::byte>;
+
+// Writes a row's weights of 4, 5 or 6 bits, four columns at a time.
+void put_row(const BlockOut& block, const PanelFormat& format, int row, const RowBytes& q) {
+  constexpr std::uint32_t kNibbleMask = 0x0f0f0f0f;
   const bool sixths = format.type == DType::kQ6_K;
   const int quads = sixths ? 4 : 8;  // that share a line of upper bits
   const std::uint32_t mask = sixths ? 0x03030303 : 0x01010101;
-  for (int line = 0; line < kBlockColumns / 4 / quads; ++line) {
-    std::uint32_t word = 0;
-    for (int i = 0; i < quads; ++i) {
-      word |= (quad_of(q, line * quads + i) >> 4 & mask) << (i * 8 / quads);
+  for (int group = 0; group < kBlockGroups; ++group) {
+    std::byte* to = block.group(group) + row * 4;
+    for (int line = 0; line < 4; ++line) {
+      const std::uint32_t even = quad_of(q, group * 8 + 2 * line) & kNibbleMask;
+      const std::uint32_t odd = quad_of(q, group * 8 + 2 * line + 1) & kNibbleMask;
+      store(to + line * kQuadBytes, even | odd << 4);
     }
-    store(block + format.high + line * kQuadBytes + row * 4, word);
+    if (format.high == 0) continue;
+    for (int line = 0; line < 8 / quads; ++line) {
+      std::uint32_t word = 0;
+      for (int i = 0; i < quads; ++i) {
+        word |= (quad_of(q, group * 8 + line * quads + i) >> 4 & mask) << (i * 8 / quads);
+      }
+      store(to + format.high + line * kQuadBytes, word);
+    }
   }
 }
 
-unsigned get_bits(const std::byte* block, const PanelFormat& format, int row, int column) {
-  const int lane = row * 4 + column % 4;
-  unsigned q = byte_at(block + format.nibbles + (column / 8) * kQuadBytes + lane);
-  q = (q >> nibble_shift(column)) & 15U;
+unsigned get_bits(const BlockIn& block, const PanelFormat& format, int row, int column) {
+  const std::byte* group = block.group(column / 32) + row * 4 + column % 4;
+  const int quad = column / 4 % 8;
+  unsigned q = byte_at(group + quad / 2 * kQuadBytes);
+  q = (q >> (quad % 2 * 4)) & 15U;
   if (format.high == 0) return q;
   if (format.type == DType::kQ6_K) {
-    const unsigned high = byte_at(block + format.high + (column / 16) * kQuadBytes + lane);
-    return q | ((high >> (column / 4 % 4 * 2)) & 3U) << 4;
+    const unsigned high = byte_at(group + format.high + quad / 4 * kQuadBytes);
+    return q | ((high >> (quad % 4 * 2)) & 3U) << 4;
   }
-  const unsigned high = byte_at(block + format.high + (column / 32) * kQuadBytes + lane);
-  return q | ((high >> (column / 4 % 8)) & 1U) << 4;
+  return q | ((byte_at(group + format.high) >> quad) & 1U) << 4;
 }
 
 // The 12 bytes of 6-bit scales and mins: the file's bytes, four at a time in pair order.
@@ -113,10 +127,10 @@ void get_k_scales(const std::byte* lines, int row, std::uint8_t scales[12]) {
 }
 
 template <class Block>
-void pack_k_block(const Block& source, const PanelFormat& format, int row, std::byte* out) {
-  put_k_scales(out + format.scales, row, source.scales);
-  store(out + format.d + row * sizeof(Half), source.d);
-  store(out + format.d + kHalves + row * sizeof(Half), source.dmin);
+void pack_k_block(const Block& source, const PanelFormat& format, int row, const BlockOut& out) {
+  put_k_scales(out.header, row, source.scales);
+  store(out.header + format.d + row * sizeof(Half), source.d);
+  store(out.header + format.d + kHalves + row * sizeof(Half), source.dmin);
   RowBytes q;
   for (std::size_t pair = 0; pair < 4; ++pair) {
     for (std::size_t i = 0; i < 32; ++i) {
@@ -136,11 +150,12 @@ void pack_k_block(const Block& source, const PanelFormat& format, int row, std::
   put_row(out, format, row, q);
 }
 
-void pack_q6_block(const BlockQ6_K& source, const PanelFormat& format, int row, std::byte* out) {
-  store(out + format.d + row * sizeof(Half), source.d);
+void pack_q6_block(const BlockQ6_K& source, const PanelFormat& format, int row,
+                   const BlockOut& out) {
+  store(out.header + format.d + row * sizeof(Half), source.d);
   for (int group = 0; group < 16; ++group) {
     const int byte = kPairOrder[group % 4];  // its own inverse
-    out[format.scales + group / 4 * kQuadBytes + row * 4 + byte] =
+    out.header[group / 4 * kQuadBytes + row * 4 + byte] =
         static_cast<std::byte>(source.scales[group]);
   }
   RowBytes q;
@@ -181,7 +196,7 @@ void small_bytes(const Block& source, std::uint8_t* q) {
 // columns are left.
 template <class Block>
 void pack_small_row(const std::byte* source, std::int64_t block, std::int64_t columns,
-                    const PanelFormat& format, int row, std::byte* out) {
+                    const PanelFormat& format, int row, const BlockOut& out) {
   RowBytes q{};
   const std::int64_t first = block * 8;
   const std::int64_t count = std::min<std::int64_t>(8, columns / 32 - first);
@@ -190,29 +205,31 @@ void pack_small_row(const std::byte* source, std::int64_t block, std::int64_t co
         load<Block>(source + static_cast<std::size_t>(first + group) * sizeof(Block));
     const std::size_t half_at =
         static_cast<std::size_t>(group) * kHalves + static_cast<std::size_t>(row) * sizeof(Half);
-    store(out + format.scales + half_at, piece.d);
-    if constexpr (requires { piece.m; }) store(out + format.mins + half_at, piece.m);
+    store(out.header + half_at, piece.d);
+    if constexpr (requires { piece.m; }) store(out.header + format.mins + half_at, piece.m);
     small_bytes(piece, q.data() + group * 32);
   }
   if constexpr (!std::is_same_v<Block, BlockQ8_0>) return put_row(out, format, row, q);
   for (int quad = 0; quad < kBlockColumns / 4; ++quad) {
-    store(out + format.nibbles + quad * kQuadBytes + row * 4, quad_of(q, quad));
+    store(out.group(quad / 8) + quad % 8 * kQuadBytes + row * 4, quad_of(q, quad));
   }
 }
 
 template <class Number>
 void pack_number_row(const std::byte* source, std::int64_t block, std::int64_t columns, int row,
-                     std::byte* out) {
+                     const BlockOut& out) {
   const std::int64_t first = block * kBlockColumns;
   const std::int64_t count = std::min<std::int64_t>(kBlockColumns, columns - first);
   for (std::int64_t i = 0; i < count; ++i) {
     const auto number = load<Number>(source + static_cast<std::size_t>(first + i) * sizeof(Number));
-    store(out + static_cast<std::size_t>(i * kPanelRows + row) * sizeof(Number), number);
+    store(out.group(static_cast<int>(i / 32)) +
+              static_cast<std::size_t>(i % 32 * kPanelRows + row) * sizeof(Number),
+          number);
   }
 }
 
 void pack_row_block(const PanelFormat& format, const std::byte* source, std::int64_t block,
-                    std::int64_t columns, int row, std::byte* out) {
+                    std::int64_t columns, int row, const BlockOut& out) {
   const auto k_block = [&](auto sample) {
     return load<decltype(sample)>(source + static_cast<std::size_t>(block) * sizeof sample);
   };
@@ -242,16 +259,17 @@ void pack_row_block(const PanelFormat& format, const std::byte* source, std::int
 }
 
 // The weight at (row, column) of one block.
-float unpack_weight(const PanelFormat& format, const std::byte* block, int row, int column) {
+float unpack_weight(const PanelFormat& format, const BlockIn& block, int row, int column) {
   const auto half_at = [&](std::size_t offset) {
-    return half_to_float(load<Half>(block + offset + static_cast<std::size_t>(row) * sizeof(Half)));
+    return half_to_float(
+        load<Half>(block.header + offset + static_cast<std::size_t>(row) * sizeof(Half)));
   };
   const std::size_t group = static_cast<std::size_t>(column / 32) * kHalves;
   switch (format.type) {
     case DType::kQ4_K:
     case DType::kQ5_K: {
       std::uint8_t scales[12];
-      get_k_scales(block + format.scales, row, scales);
+      get_k_scales(block.header, row, scales);
       const ScaleMin sm = k_scale_min(scales, column / 32);
       return half_at(format.d) * static_cast<float>(sm.scale) *
                  static_cast<float>(get_bits(block, format, row, column)) -
@@ -260,7 +278,7 @@ float unpack_weight(const PanelFormat& format, const std::byte* block, int row, 
     case DType::kQ6_K: {
       const int g = column / 16;
       const auto scale = static_cast<std::int8_t>(
-          byte_at(block + format.scales + g / 4 * kQuadBytes + row * 4 + kPairOrder[g % 4]));
+          byte_at(block.header + g / 4 * kQuadBytes + row * 4 + kPairOrder[g % 4]));
       const int q = static_cast<int>(get_bits(block, format, row, column)) - 32;
       return half_at(format.d) * static_cast<float>(scale) * static_cast<float>(q);
     }
@@ -268,30 +286,32 @@ float unpack_weight(const PanelFormat& format, const std::byte* block, int row, 
     case DType::kQ5_0: {
       const int offset = format.type == DType::kQ4_0 ? 8 : 16;
       const int q = static_cast<int>(get_bits(block, format, row, column)) - offset;
-      return half_at(format.scales + group) * static_cast<float>(q);
+      return half_at(group) * static_cast<float>(q);
     }
     case DType::kQ4_1:
     case DType::kQ5_1:
-      return half_at(format.scales + group) *
-                 static_cast<float>(get_bits(block, format, row, column)) +
+      return half_at(group) * static_cast<float>(get_bits(block, format, row, column)) +
              half_at(format.mins + group);
     case DType::kQ8_0: {
       const int q =
-          byte_at(block + format.nibbles + (column / 4) * kQuadBytes + row * 4 + column % 4);
-      return half_at(format.scales + group) * static_cast<float>(q - 128);
+          byte_at(block.group(column / 32) + column / 4 % 8 * kQuadBytes + row * 4 + column % 4);
+      return half_at(group) * static_cast<float>(q - 128);
     }
     default:
       break;
   }
-  const std::size_t number = static_cast<std::size_t>(column * kPanelRows + row);
-  if (format.type == DType::kF32) return load<float>(block + number * sizeof(float));
-  const auto bits = load<std::uint16_t>(block + number * sizeof(std::uint16_t));
+  const std::byte* numbers = block.group(column / 32);
+  const auto number = static_cast<std::size_t>(column % 32 * kPanelRows + row);
+  if (format.type == DType::kF32) return load<float>(numbers + number * sizeof(float));
+  const auto bits = load<std::uint16_t>(numbers + number * sizeof(std::uint16_t));
   return format.type == DType::kF16 ? half_to_float(bits) : bf16_to_float(bits);
 }
 
 std::int64_t blocks_of(std::int64_t columns) {
   return (columns + kBlockColumns - 1) / kBlockColumns;
 }
+
+std::int64_t panels_of(std::int64_t rows) { return (rows + kPanelRows - 1) / kPanelRows; }
 
 }  // namespace
 
@@ -303,34 +323,56 @@ const PanelFormat& panel_format(DType type) {
 }
 
 std::size_t packed_bytes(DType type, std::int64_t rows, std::int64_t columns) {
-  const auto panels = static_cast<std::size_t>((rows + kPanelRows - 1) / kPanelRows);
-  return panels * static_cast<std::size_t>(blocks_of(columns)) * panel_format(type).block_bytes;
+  return static_cast<std::size_t>(panels_of(rows)) * static_cast<std::size_t>(blocks_of(columns)) *
+         panel_format(type).block_bytes();
 }
 
-void pack_panel(DType type, std::span<const std::byte> source, std::int64_t rows,
-                std::int64_t columns, std::int64_t panel, std::byte* out) {
+std::int64_t strip_count(std::int64_t rows) {
+  return (panels_of(rows) + kStripPanels - 1) / kStripPanels;
+}
+
+PanelPlace panel_place(const PanelView& matrix, std::int64_t panel) {
+  const PanelFormat& format = panel_format(matrix.type);
+  const std::int64_t first = panel / kStripPanels * kStripPanels;
+  const auto width =
+      static_cast<std::size_t>(std::min(kStripPanels, panels_of(matrix.rows) - first));
+  const auto within = static_cast<std::size_t>(panel - first);
+  const std::byte* strip = matrix.data + static_cast<std::size_t>(first) * matrix.panel_bytes;
+  return {strip + within * format.header_bytes,
+          strip + width * format.header_bytes + within * format.group_bytes,
+          width * format.group_bytes, width * format.block_bytes()};
+}
+
+void pack_strip(DType type, std::span<const std::byte> source, std::int64_t rows,
+                std::int64_t columns, std::int64_t strip, std::byte* out) {
   const PanelFormat& format = panel_format(type);
   const std::int64_t blocks = blocks_of(columns);
   const std::size_t row_bytes = dtype_bytes(type, static_cast<std::size_t>(columns));
-  std::memset(out, 0, static_cast<std::size_t>(blocks) * format.block_bytes);
-  const std::int64_t first = panel * kPanelRows;
-  const int count = static_cast<int>(std::min<std::int64_t>(kPanelRows, rows - first));
-  for (int row = 0; row < count; ++row) {
+  const std::int64_t first = strip * kStripPanels * kPanelRows;
+  const std::int64_t count = std::min<std::int64_t>(kStripPanels * kPanelRows, rows - first);
+  std::memset(out, 0, packed_bytes(type, count, columns));
+  // The strip as a matrix of its own, whose panels know their places.
+  const PanelView view{type, out, static_cast<std::size_t>(blocks) * format.block_bytes(),
+                       static_cast<std::int32_t>(blocks), count};
+  for (std::int64_t row = 0; row < count; ++row) {
     const std::byte* from = source.data() + static_cast<std::size_t>(first + row) * row_bytes;
+    const PanelPlace place = panel_place(view, row / kPanelRows);
     for (std::int64_t block = 0; block < blocks; ++block) {
-      pack_row_block(format, from, block, columns, row,
-                     out + static_cast<std::size_t>(block) * format.block_bytes);
+      const std::size_t before = static_cast<std::size_t>(block) * place.block_step;
+      const BlockOut to{out + (place.header - out) + before, out + (place.groups - out) + before,
+                        place.group_step};
+      pack_row_block(format, from, block, columns, static_cast<int>(row % kPanelRows), to);
     }
   }
 }
 
 void unpack_row(const PanelView& matrix, std::int64_t row, std::span<float> out) {
   const PanelFormat& format = panel_format(matrix.type);
-  const std::byte* panel =
-      matrix.data + static_cast<std::size_t>(row / kPanelRows) * matrix.panel_bytes;
+  const PanelPlace place = panel_place(matrix, row / kPanelRows);
   const int lane = static_cast<int>(row % kPanelRows);
   for (std::size_t column = 0; column < out.size(); ++column) {
-    const std::byte* block = panel + column / kBlockColumns * format.block_bytes;
+    const std::size_t before = column / kBlockColumns * place.block_step;
+    const BlockIn block{place.header + before, place.groups + before, place.group_step};
     out[column] = unpack_weight(format, block, lane, static_cast<int>(column % kBlockColumns));
   }
 }

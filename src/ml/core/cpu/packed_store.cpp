@@ -32,7 +32,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr char kMagic[8] = {'n', 'o', 't', 's', 'o', 'p', 'k', '\n'};
-constexpr std::uint32_t kLayoutVersion = 1;
+constexpr std::uint32_t kLayoutVersion = 2;
 
 // What a sidecar was made from.
 struct Identity {
@@ -119,21 +119,22 @@ std::vector<PanelView> make_views(std::span<const GgufTensor* const> tensors, co
     const auto blocks =
         static_cast<std::int32_t>((columns_of(tensor) + kBlockColumns - 1) / kBlockColumns);
     const std::size_t panel_bytes =
-        static_cast<std::size_t>(blocks) * panel_format(tensor.type).block_bytes;
+        static_cast<std::size_t>(blocks) * panel_format(tensor.type).block_bytes();
     views.push_back({tensor.type, base + plan.offsets[i], panel_bytes, blocks, rows_of(tensor)});
   }
   return views;
 }
 
-// Panels [first, first + count) of a tensor to `out`, on all threads.
-Status pack_panels(const GgufFile& file, const GgufTensor& tensor, std::int64_t first,
+// Strips [first, first + count) of a tensor to `out`, on all threads.
+Status pack_strips(const GgufFile& file, const GgufTensor& tensor, std::int64_t first,
                    std::int64_t count, std::byte* out, ThreadPool& pool) {
-  const std::size_t panel_bytes = packed_bytes(tensor.type, kPanelRows, columns_of(tensor));
+  const std::size_t strip_bytes =
+      packed_bytes(tensor.type, kStripPanels * kPanelRows, columns_of(tensor));
   std::atomic<bool> lost{false};
   pool.run(count, [&](std::int64_t i, int) {
     const auto packed = guard_mapped_reads(file.path(), [&] {
-      pack_panel(tensor.type, tensor.data, rows_of(tensor), columns_of(tensor), first + i,
-                 out + static_cast<std::size_t>(i) * panel_bytes);
+      pack_strip(tensor.type, tensor.data, rows_of(tensor), columns_of(tensor), first + i,
+                 out + static_cast<std::size_t>(i) * strip_bytes);
     });
     if (!packed) lost = true;
   });
@@ -151,16 +152,18 @@ Status pack_all(const GgufFile& file, std::span<const GgufTensor* const> tensors
   std::uint64_t done = 0;
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     const GgufTensor& tensor = *tensors[i];
-    const std::int64_t panels = (rows_of(tensor) + kPanelRows - 1) / kPanelRows;
-    const std::size_t panel_bytes = packed_bytes(tensor.type, kPanelRows, columns_of(tensor));
+    const std::int64_t strips = strip_count(rows_of(tensor));
+    const std::int64_t strip_rows = kStripPanels * kPanelRows;
+    const std::size_t strip_bytes = packed_bytes(tensor.type, strip_rows, columns_of(tensor));
     const auto step =
-        static_cast<std::int64_t>(std::max<std::size_t>(kPieceBytes / panel_bytes, 1));
-    for (std::int64_t panel = 0; panel < panels; panel += step) {
-      const std::int64_t count = std::min(step, panels - panel);
-      const std::size_t at = plan.offsets[i] + static_cast<std::size_t>(panel) * panel_bytes;
-      const std::size_t bytes = static_cast<std::size_t>(count) * panel_bytes;
+        static_cast<std::int64_t>(std::max<std::size_t>(kPieceBytes / strip_bytes, 1));
+    for (std::int64_t strip = 0; strip < strips; strip += step) {
+      const std::int64_t count = std::min(step, strips - strip);
+      const std::int64_t rows = std::min(count * strip_rows, rows_of(tensor) - strip * strip_rows);
+      const std::size_t at = plan.offsets[i] + static_cast<std::size_t>(strip) * strip_bytes;
+      const std::size_t bytes = packed_bytes(tensor.type, rows, columns_of(tensor));
       std::byte* out = place(at, bytes);
-      if (auto packed = pack_panels(file, tensor, panel, count, out, pool); !packed) return packed;
+      if (auto packed = pack_strips(file, tensor, strip, count, out, pool); !packed) return packed;
       if (auto taken = sink(at, std::span<const std::byte>(out, bytes)); !taken) return taken;
     }
     const auto offset = static_cast<std::size_t>(tensor.data.data() - file.file().bytes().data());

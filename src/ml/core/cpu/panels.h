@@ -1,27 +1,34 @@
 // The layouts that the CPU kernels read: weights in panels, activations in tiles. One layout serves
 // every instruction set, so a packed file does not depend on the machine that wrote it.
 //
-// A panel is 16 rows of a matrix. Along the columns it is cut into blocks of 256; the blocks of a
-// panel follow each other, so a product reads memory strictly forwards. Inside a block, the unit is
-// the quad: 4 neighbouring columns of all 16 rows, row by row, 64 bytes when a weight is a byte.
-// One dot-product instruction multiplies a quad with 4 activations of one token and adds to 16 row
-// sums. Columns are padded with zero weights to a multiple of 256, rows to a multiple of 16.
+// A panel is 16 rows of a matrix. Along the columns it is cut into blocks of 256 and these into
+// groups of 32. The unit is the quad: 4 neighbouring columns of all 16 rows, row by row, 64 bytes
+// when a weight is a byte. One dot-product instruction multiplies a quad with 4 activations of one
+// token and adds to 16 row sums. Columns are padded with zero weights to a multiple of 256, rows to
+// a multiple of 16.
 //
-//   nibbles (2048 bytes): line i of 64 bytes holds quad 2 i in its low and quad 2 i + 1 in its high
-//   nibbles. fifths (512 bytes): line j of 64 bytes holds the fifth bits of columns 32 j .. 32 j +
-//   31; quad b of those is bit b. sixths (1024 bytes): line g holds the upper two bits of columns
-//   16 g .. 16 g + 15; quad b of those is bits 2 b, 2 b + 1. halves: 16 half-precision numbers, one
-//   a row.
+// Two neighbouring panels make a strip (the last panel may be one alone), and a strip is stored in
+// the order in which a product of both its panels reads it: for each block the panels' headers,
+// then group by group the panels' lines. So a product reads memory strictly forwards, at the speed
+// that the processor's prefetcher gives one stream.
 //
-//   Q4_K: scale lines (3 * 64), d halves, dmin halves, nibbles              2304 bytes
-//   Q5_K: as Q4_K, then fifths                                              2816
-//   Q6_K: nibbles, sixths, 4 lines of int8 group scales, d halves           3360
-//   Q4_0: 8 d halves (one for each 32 columns), nibbles                     2304
-//   Q4_1: 8 d halves, 8 m halves, nibbles                                   2560
-//   Q5_0: 8 d halves, nibbles, fifths                                       2816
-//   Q5_1: 8 d halves, 8 m halves, nibbles, fifths                           3072
-//   Q8_0: 8 d halves, 64 quads of bytes q + 128                             4352
-//   F16, BF16, F32: 256 columns of 16 numbers                               8192, 8192, 16384
+//   nibbles (4 lines of 64 bytes): line i holds quad 2 i in its low and quad 2 i + 1 in its high
+//       nibbles.
+//   fifths (1 line): the fifth bits; those of quad b are bit b of each byte.
+//   sixths (2 lines): the upper two bits, a line for each 16 columns; quad b of those is bits 2 b,
+//       2 b + 1.
+//   halves: 16 half-precision numbers, one a row.
+//
+//          header of a block                        group of 32 columns
+//   Q4_K   3 scale lines, d halves, dmin halves     nibbles
+//   Q5_K   as Q4_K                                  nibbles, fifths
+//   Q6_K   4 lines of int8 scales, d halves         nibbles, sixths
+//   Q4_0   8 d halves (one a group)                 nibbles
+//   Q4_1   8 d halves, 8 m halves                   nibbles
+//   Q5_0   8 d halves                               nibbles, fifths
+//   Q5_1   8 d halves, 8 m halves                   nibbles, fifths
+//   Q8_0   8 d halves                               8 quads of bytes q + 128
+//   F16, BF16, F32   nothing                        32 columns of 16 numbers
 //
 // The 6-bit scales s0..s7 and mins m0..m7 of a row of a Q4_K block are the same 12 bytes as in the
 // file, in an order that unpacks into pairs of 16-bit numbers: three lines of 16 dwords, a dword a
@@ -41,28 +48,43 @@ inline constexpr int kPanelRows = 16;
 inline constexpr int kBlockColumns = 256;
 inline constexpr int kQuadBytes = 64;
 
-// Offsets inside a block, in bytes.
+inline constexpr int kBlockGroups = 8;
+
+// The sizes of a type's headers and groups, in bytes, and what is where inside them.
 struct PanelFormat {
   DType type;
-  std::size_t block_bytes;
-  std::size_t scales;   // scale lines (K types), d halves (32-column types)
-  std::size_t d;        // d halves of a K type, followed by its dmin halves where it has them
-  std::size_t mins;     // m halves of Q4_1, Q5_1
-  std::size_t nibbles;  // nibbles, or the bytes of Q8_0
-  std::size_t high;     // fifths or sixths
+  std::size_t header_bytes;
+  std::size_t group_bytes;
+  std::size_t d;     // in the header: d halves; of a K type with mins, the dmin halves follow
+  std::size_t mins;  // in the header: m halves of Q4_1, Q5_1
+  std::size_t high;  // in the group: fifths or sixths; 0 if there are none
+
+  [[nodiscard]] constexpr std::size_t block_bytes() const {
+    return header_bytes + kBlockGroups * group_bytes;
+  }
 };
 
 // The panel format of a type.
 [[nodiscard]] const PanelFormat& panel_format(DType type);
 
-// A packed matrix, or a part of one.
+// A packed matrix.
 struct PanelView {
   DType type = DType::kF32;
-  const std::byte* data = nullptr;  // panel p starts at p * panel_bytes
-  std::size_t panel_bytes = 0;
-  std::int32_t blocks = 0;  // along the columns
-  std::int64_t rows = 0;    // real rows; the last panel may hold fewer than 16
+  const std::byte* data = nullptr;
+  std::size_t panel_bytes = 0;  // of one panel, all blocks
+  std::int32_t blocks = 0;      // along the columns
+  std::int64_t rows = 0;        // real rows; the last panel may hold fewer than 16
 };
+
+// Where a panel's first block is. Group j of block b is at groups + j * group_step + b *
+// block_step.
+struct PanelPlace {
+  const std::byte* header;
+  const std::byte* groups;
+  std::size_t group_step;
+  std::size_t block_step;
+};
+[[nodiscard]] PanelPlace panel_place(const PanelView& matrix, std::int64_t panel);
 
 // Activations: tiles of up to four rows (tokens). In a tile of T rows, each array below is [..][T],
 // so that a kernel broadcasts neighbouring words for neighbouring tokens; a single row is simply

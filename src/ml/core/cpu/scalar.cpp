@@ -52,21 +52,32 @@ Traits traits_of(DType type) {
   }
 }
 
+// One panel's part of a block.
+struct Block {
+  Bytes header;
+  Bytes groups;
+  std::size_t group_step;
+  [[nodiscard]] Bytes group(int index) const {
+    return groups + static_cast<std::size_t>(index) * group_step;
+  }
+};
+
 // Quad `index` (0..63) of a block, as bytes.
-Quad unpack_quad(const Traits& traits, Bytes block, int index) {
+Quad unpack_quad(const Traits& traits, const Block& block, int index) {
   const PanelFormat& format = traits.format;
+  Bytes group = block.group(index / 8);
   Quad quad;
   if (format.type == DType::kQ8_0) {
-    std::memcpy(quad.data(), block + format.nibbles + index * kQuadBytes, kQuadBytes);
+    std::memcpy(quad.data(), group + index % 8 * kQuadBytes, kQuadBytes);
     return quad;
   }
-  Bytes line = block + format.nibbles + index / 2 * kQuadBytes;
+  Bytes line = group + index % 8 / 2 * kQuadBytes;
   for (int i = 0; i < kQuadBytes; ++i) {
     quad[i] = static_cast<std::uint8_t>((line[i] >> (index % 2 * 4)) & 15);
   }
   if (format.high == 0) return quad;
   const bool sixths = format.type == DType::kQ6_K;
-  Bytes high = block + format.high + index / (sixths ? 4 : 8) * kQuadBytes;
+  Bytes high = group + format.high + (sixths ? index % 8 / 4 : 0) * kQuadBytes;
   const int shift = sixths ? index % 4 * 2 : index % 8;
   const int mask = sixths ? 3 : 1;
   for (int i = 0; i < kQuadBytes; ++i) {
@@ -94,8 +105,8 @@ struct Token {
 using Sums = std::array<std::int32_t, kPanelRows>;
 
 // acc[r] += the quads [first, first + count) of row r times the token's activations.
-void dot_quads(const Traits& traits, Bytes block, std::int32_t b, const Token& token, int first,
-               int count, Sums& acc) {
+void dot_quads(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
+               int first, int count, Sums& acc) {
   for (int k = first; k < first + count; ++k) {
     const Quad w = unpack_quad(traits, block, k);
     const std::int8_t* x = token.quad(b, k);
@@ -120,7 +131,7 @@ ScaleMin scale_min(Bytes lines, int row, int group) {
   return k_scale_min(bytes, group);
 }
 
-void add_k_block(const Traits& traits, Bytes block, std::int32_t b, const Token& token,
+void add_k_block(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
                  float* sums) {
   Sums total{};
   for (int j = 0; j < 8; ++j) {
@@ -129,7 +140,7 @@ void add_k_block(const Traits& traits, Bytes block, std::int32_t b, const Token&
     const std::int32_t pair = token.word(b, TileMeta::kFactorPairs + j / 2);
     const std::int32_t factor = j % 2 == 0 ? low_word(pair) : high_word(pair);
     for (int r = 0; r < kPanelRows; ++r) {
-      total[r] += (acc[r] >> traits.shift) * (scale_min(block, r, j).scale * factor);
+      total[r] += (acc[r] >> traits.shift) * (scale_min(block.header, r, j).scale * factor);
     }
   }
   const float shifted = static_cast<float>(1 << traits.shift);
@@ -137,16 +148,16 @@ void add_k_block(const Traits& traits, Bytes block, std::int32_t b, const Token&
     std::int32_t low = 0;
     for (int j = 0; j < 8; ++j) {
       const std::int32_t pair = token.word(b, TileMeta::kSumPairs + j / 2);
-      low += (j % 2 == 0 ? low_word(pair) : high_word(pair)) * scale_min(block, r, j).min;
+      low += (j % 2 == 0 ? low_word(pair) : high_word(pair)) * scale_min(block.header, r, j).min;
     }
-    const float d = half_at(block + traits.format.d, r) * shifted;
-    const float dmin = half_at(block + traits.format.d + 32, r) * 2.0F;
+    const float d = half_at(block.header + traits.format.d, r) * shifted;
+    const float dmin = half_at(block.header + traits.format.d + 32, r) * 2.0F;
     const float value = std::fma(-static_cast<float>(low), dmin, static_cast<float>(total[r]) * d);
     sums[r] = std::fma(value, token.number(b, TileMeta::kScale), sums[r]);
   }
 }
 
-void add_q6_block(const Traits& traits, Bytes block, std::int32_t b, const Token& token,
+void add_q6_block(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
                   float* sums) {
   static constexpr int kOrder[4] = {0, 2, 1, 3};
   Sums total{};
@@ -155,19 +166,20 @@ void add_q6_block(const Traits& traits, Bytes block, std::int32_t b, const Token
     acc.fill(token.word(b, TileMeta::kNegSums16 + g) * 32);
     dot_quads(traits, block, b, token, g * 4, 4, acc);
     const std::int32_t factor = low_word(token.word(b, TileMeta::kFactorTwins + g / 2));
-    Bytes scales = block + traits.format.scales + g / 4 * kQuadBytes + kOrder[g % 4];
+    Bytes scales = block.header + g / 4 * kQuadBytes + kOrder[g % 4];
     for (int r = 0; r < kPanelRows; ++r) {
       const auto scale = static_cast<std::int8_t>(scales[r * 4]);
       total[r] += (acc[r] >> traits.shift) * (scale * factor);
     }
   }
   for (int r = 0; r < kPanelRows; ++r) {
-    const float value = static_cast<float>(total[r]) * (half_at(block + traits.format.d, r) * 2.0F);
+    const float value =
+        static_cast<float>(total[r]) * (half_at(block.header + traits.format.d, r) * 2.0F);
     sums[r] = std::fma(value, token.number(b, TileMeta::kScale), sums[r]);
   }
 }
 
-void add_small_block(const Traits& traits, Bytes block, std::int32_t b, const Token& token,
+void add_small_block(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
                      float* sums) {
   for (int j = 0; j < 8; ++j) {
     Sums acc{};
@@ -177,10 +189,10 @@ void add_small_block(const Traits& traits, Bytes block, std::int32_t b, const To
     dot_quads(traits, block, b, token, j * 8, 8, acc);
     for (int r = 0; r < kPanelRows; ++r) {
       if (traits.format.mins != 0) {
-        sums[r] = std::fma(half_at(block + traits.format.mins + j * 32, r),
+        sums[r] = std::fma(half_at(block.header + traits.format.mins + j * 32, r),
                            token.number(b, TileMeta::kGroupSums + j), sums[r]);
       }
-      const float value = static_cast<float>(acc[r]) * half_at(block + j * 32, r);
+      const float value = static_cast<float>(acc[r]) * half_at(block.header + j * 32, r);
       sums[r] = std::fma(value, token.number(b, TileMeta::kGroupScales + j), sums[r]);
     }
   }
@@ -197,20 +209,22 @@ float number_at(DType type, Bytes at) {
   return type == DType::kF16 ? half_to_float(bits) : bf16_to_float(bits);
 }
 
-void add_float_block(const Traits& traits, Bytes block, std::int32_t b, const Token& token,
+void add_float_block(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
                      float* sums) {
   const int bytes = traits.format.type == DType::kF32 ? 4 : 2;
   const std::int64_t first = std::int64_t{b} * kBlockColumns;
   for (int c = 0; c < kBlockColumns; ++c) {
     const float x = token.tile.values[(first + c) * token.tile.rows + token.row];
     for (int r = 0; r < kPanelRows; ++r) {
-      const float w = number_at(traits.format.type, block + (c * kPanelRows + r) * bytes);
+      const float w =
+          number_at(traits.format.type, block.group(c / 32) + (c % 32 * kPanelRows + r) * bytes);
       sums[r] = std::fma(w, x, sums[r]);
     }
   }
 }
 
-void add_block(const Traits& traits, Bytes block, std::int32_t b, const Token& token, float* sums) {
+void add_block(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
+               float* sums) {
   switch (traits.format.type) {
     case DType::kQ4_K:
     case DType::kQ5_K:
@@ -298,15 +312,16 @@ void matmul(const PanelView& weights, std::int64_t first_panel, std::int32_t pan
             const TileView& tile, float* out, std::int64_t stride, bool add) {
   const Traits traits = traits_of(weights.type);
   for (std::int32_t p = 0; p < panels; ++p) {
-    const auto panel = static_cast<std::size_t>(first_panel + p);
-    Bytes block = reinterpret_cast<Bytes>(weights.data) + panel * weights.panel_bytes;
+    const PanelPlace place = panel_place(weights, first_panel + p);
     const std::int64_t left = weights.rows - (first_panel + p) * kPanelRows;
     const auto count = static_cast<int>(std::min<std::int64_t>(left, kPanelRows));
     for (int t = 0; t < tile.rows; ++t) {
       float sums[kPanelRows] = {};
       for (std::int32_t b = 0; b < weights.blocks; ++b) {
-        add_block(traits, block + static_cast<std::size_t>(b) * traits.format.block_bytes, b,
-                  Token{tile, t}, sums);
+        const std::size_t before = static_cast<std::size_t>(b) * place.block_step;
+        const Block block{reinterpret_cast<Bytes>(place.header) + before,
+                          reinterpret_cast<Bytes>(place.groups) + before, place.group_step};
+        add_block(traits, block, b, Token{tile, t}, sums);
       }
       float* to = out + t * stride + p * kPanelRows;
       for (int r = 0; r < count; ++r) to[r] = add ? to[r] + sums[r] : sums[r];

@@ -77,11 +77,10 @@ TestMatrix make_matrix(DType type, std::int64_t rows, std::int64_t columns, unsi
   for (std::byte& byte : matrix.source) byte = static_cast<std::byte>(random() & 255U);
   mend(type, matrix.source, random, level);
   matrix.packed.resize(packed_bytes(type, rows, columns));
-  const std::int64_t panels = (rows + kPanelRows - 1) / kPanelRows;
-  const std::size_t panel_bytes = matrix.packed.size() / static_cast<std::size_t>(panels);
-  for (std::int64_t p = 0; p < panels; ++p) {
-    pack_panel(type, matrix.source, rows, columns, p,
-               matrix.packed.data() + static_cast<std::size_t>(p) * panel_bytes);
+  const std::size_t strip_bytes = packed_bytes(type, kStripPanels * kPanelRows, columns);
+  for (std::int64_t i = 0; i < strip_count(rows); ++i) {
+    pack_strip(type, matrix.source, rows, columns, i,
+               matrix.packed.data() + static_cast<std::size_t>(i) * strip_bytes);
   }
   return matrix;
 }

@@ -34,19 +34,20 @@ TEST_P(Packing, FillsRowsAndColumnsThatAreNotThereWithZeros) {
   }
 }
 
-TEST_P(Packing, OverwritesWhateverWasInThePanel) {
+TEST_P(Packing, OverwritesWhateverWasInTheStrip) {
   const TestMatrix matrix = random_matrix(GetParam(), kRows, odd_columns(GetParam()), 3);
   std::vector<std::byte> dirty(matrix.packed.size(), std::byte{0xa5});
-  const std::size_t panel_bytes = matrix.view().panel_bytes;
-  for (std::int64_t p = 0; p < 3; ++p) {
-    pack_panel(matrix.type, matrix.source, matrix.rows, matrix.columns, p,
-               dirty.data() + static_cast<std::size_t>(p) * panel_bytes);
+  const std::size_t strip_bytes = 2 * matrix.view().panel_bytes;
+  ASSERT_EQ(strip_count(matrix.rows), 2);
+  for (std::int64_t i = 0; i < 2; ++i) {
+    pack_strip(matrix.type, matrix.source, matrix.rows, matrix.columns, i,
+               dirty.data() + static_cast<std::size_t>(i) * strip_bytes);
   }
   EXPECT_EQ(dirty, matrix.packed);
 }
 
 TEST_P(Packing, TakesTheBytesThatTheFormatSays) {
-  const std::size_t block = panel_format(GetParam()).block_bytes;
+  const std::size_t block = panel_format(GetParam()).block_bytes();
   EXPECT_EQ(packed_bytes(GetParam(), 1, 256), block);
   EXPECT_EQ(packed_bytes(GetParam(), 16, 512), 2 * block);
   EXPECT_EQ(packed_bytes(GetParam(), 17, 512), 4 * block);
