@@ -59,6 +59,7 @@ struct Job {
   }
 };
 
+// Lanes for `sdot`.
 template <int T>
 struct DotLanes {
   static constexpr int kTokens = T;
@@ -102,6 +103,7 @@ inline uint8x16_t high_bits(uint8x16_t line, int quad) {
   return vandq_u8(vshlq_u8(line, vdupq_n_s8(static_cast<std::int8_t>(shift))), mask);
 }
 
+// The two quads of one line of nibbles, with the upper bits of 5- and 6-bit weights put back.
 template <High kHigh>
 inline void load_quads(Bytes nibbles, Bytes high, int line, Quad& even, Quad& odd) {
 #pragma GCC unroll 4
@@ -151,6 +153,7 @@ inline void multiply_bytes(Bytes bytes, const std::int8_t* q, Sums<T>& sums) {
   }
 }
 
+// sums = 0.
 template <class Lanes, int T = Lanes::kTokens>
 inline void clear(Sums<T>& sums) {
 #pragma GCC unroll 4
@@ -171,7 +174,7 @@ inline void start(const std::int32_t* negative_sums, Sums<T>& sums) {
   }
 }
 
-// Byte kPairOrder[i % 4] of each row's dword is group i's: see panels.h.
+// Where group `group`'s byte is in each row's dword of scales: see panels.h.
 inline int byte_shift(int group) {
   const int i = group % 4;
   return 8 * (i == 1 ? 2 : i == 2 ? 1 : i);
@@ -336,6 +339,7 @@ struct Small {
   static constexpr int kOffsetBits = kType == DType::kQ4_0 ? 3 : kType == DType::kQ5_0 ? 4 : -1;
 };
 
+// Q4_0 to Q8_0: every 32 columns are scaled by themselves.
 template <class Lanes, DType kType, int T = Lanes::kTokens>
 void multiply_small(Job<T>& job) {
   using Format = Small<kType>;
