@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <memory>
 #include <tuple>
 
 #include "ml/core/cpu/kernel_fixtures.h"
@@ -42,8 +43,10 @@ class Attention
     queries_ = exact_vectors(kAttendRows * kMaxQueries, dim(), 3);
     for (float& x : queries_) x *= 0.5F;
     // The head is the second of two in its page, and pages are not in order.
-    for (auto& page : memory_) page.assign(2 * head_bytes_, std::byte{0});
-    for (int i = 0; i < kPages; ++i) pages_[i] = memory_[(i * 3 + 1) % kPages].data();
+    for (auto& page : memory_) {
+      page = std::make_unique<Fenced<std::byte>>(std::vector<std::byte>(2 * head_bytes_));
+    }
+    for (int i = 0; i < kPages; ++i) pages_[i] = memory_[(i * 3 + 1) % kPages]->data();
     for (std::int32_t i = 0; i < kTokens; ++i) store(i, &keys_[at(i)], &values_[at(i)]);
   }
 
@@ -55,7 +58,7 @@ class Attention
   }
 
   void store(std::int32_t token, const float* key, const float* value) {
-    std::byte* page = memory_[(token / kKvPageTokens * 3 + 1) % kPages].data();
+    std::byte* page = memory_[(token / kKvPageTokens * 3 + 1) % kPages]->data();
     table().kv_store(type(), page + head_bytes_, token % kKvPageTokens, dim(), key, value);
   }
 
@@ -119,15 +122,16 @@ class Attention
   Floats keys_;     // [kTokens][dim]
   Floats values_;   // [kTokens][dim]
   Floats queries_;  // [kAttendRows * kMaxQueries][dim]
-  std::vector<std::byte> memory_[kPages];
+  std::unique_ptr<Fenced<std::byte>> memory_[kPages];
   const std::byte* pages_[kPages] = {};
 };
 
 TEST_P(Attention, IsNearAnF64SoftmaxOverTheSameNumbers) {
-  for (std::int32_t queries = 1; queries <= kMaxQueries; ++queries) {
-    for (const std::int32_t position : {0, 1, 15, 16, 62, 63, 64, 65, 127, 128, 200}) {
-      expect_near_reference(position, queries);
-    }
+  for (const std::int32_t position : {0, 1, 15, 16, 62, 63, 64, 65, 127, 128, 200}) {
+    expect_near_reference(position, kMaxQueries);
+  }
+  for (std::int32_t queries = 1; queries < kMaxQueries; ++queries) {
+    expect_near_reference(70, queries);
   }
 }
 

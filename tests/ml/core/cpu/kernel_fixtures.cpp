@@ -1,8 +1,12 @@
 #include "ml/core/cpu/kernel_fixtures.h"
 
 #include <bit>
+#include <cctype>
 #include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "base/check.h"
 #include "ml/core/cpu/pack.h"
 #include "ml/core/quant/quantize.h"
 
@@ -112,6 +116,19 @@ std::vector<float> random_floats(std::size_t count, unsigned seed, float deviati
   for (float& x : out) x = normal(random);
   return out;
 }
+
+Fence::Fence(std::size_t bytes) {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  const std::size_t inside = (bytes + page - 1) / page * page;
+  map_bytes_ = inside + page;
+  void* map = mmap(nullptr, map_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  NOTSO_CHECK(map != MAP_FAILED);
+  map_ = static_cast<std::byte*>(map);
+  NOTSO_CHECK(mprotect(map_ + inside, page, PROT_NONE) == 0);
+  begin_ = map_ + inside - bytes;
+}
+
+Fence::~Fence() { munmap(map_, map_bytes_); }
 
 PanelView TestMatrix::view() const {
   const std::int64_t panels = (rows + kPanelRows - 1) / kPanelRows;

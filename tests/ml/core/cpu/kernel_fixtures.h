@@ -4,11 +4,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <gtest/gtest.h>
-#include <memory>
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "ml/core/cpu/kernel_table.h"
@@ -32,6 +33,36 @@ namespace notso {
 // `count` normal numbers with the given deviation.
 [[nodiscard]] std::vector<float> random_floats(std::size_t count, unsigned seed,
                                                float deviation = 1.0F);
+
+// Memory that ends where a page begins that nobody may touch, so that a kernel which reads or
+// writes behind its array crashes, with sanitizers or without.
+class Fence {
+ public:
+  explicit Fence(std::size_t bytes);
+  ~Fence();
+  Fence(const Fence&) = delete;
+  Fence& operator=(const Fence&) = delete;
+  // The first of the `bytes`.
+  [[nodiscard]] std::byte* begin() const { return begin_; }
+
+ private:
+  std::byte* map_ = nullptr;
+  std::byte* begin_ = nullptr;
+  std::size_t map_bytes_ = 0;
+};
+
+// A fenced copy of an array.
+template <class T>
+class Fenced {
+ public:
+  explicit Fenced(std::span<const T> from) : fence_(from.size_bytes()) {
+    std::memcpy(fence_.begin(), from.data(), from.size_bytes());
+  }
+  [[nodiscard]] T* data() const { return reinterpret_cast<T*>(fence_.begin()); }
+
+ private:
+  Fence fence_;
+};
 
 // A matrix as in a file and in panels.
 struct TestMatrix {

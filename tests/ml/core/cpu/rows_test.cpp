@@ -1,6 +1,7 @@
 // What every table does to single rows: quantising into tiles, normalising, SwiGLU.
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <gtest/gtest.h>
 #include <limits>
 
@@ -220,6 +221,25 @@ TEST_P(RowKernels, SiluMulHoldsAtBothEndsAndKeepsNan) {
   EXPECT_EQ(gate[3], 89.0F);
   EXPECT_EQ(gate[4], 2e30F);
   EXPECT_TRUE(std::isnan(gate[5]));
+}
+
+TEST_P(RowKernels, ReadAndWriteNothingBehindTheirArrays) {
+  for (const std::int32_t count : {1, 7, 16, 23, 255, 256, 300}) {
+    const auto size = static_cast<std::size_t>(count);
+    const Fenced<float> x(random_floats(size, 20));
+    const Fenced<float> weight(random_floats(size, 21));
+    const Fenced<float> out(Floats(size, 0.0F));
+    table().rms_norm(x.data(), weight.data(), 1e-6F, count, out.data());
+    table().silu_mul(out.data(), weight.data(), count);
+    EXPECT_NE(out.data()[size - 1], 0.0F);
+    const TestTile plain = TestTile::of(table(), {std::span<const float>(x.data(), size)});
+    const Fenced<std::int8_t> q(plain.q);
+    const Fenced<std::int32_t> meta(plain.meta);
+    const Fenced<float> values(plain.values);
+    std::memset(q.data(), 0, plain.q.size());
+    table().quantize(x.data(), count, {q.data(), meta.data(), values.data(), 1, 0});
+    EXPECT_EQ(std::memcmp(q.data(), plain.q.data(), plain.q.size()), 0);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Tables, RowKernels, ::testing::ValuesIn(kernel_tables()),
