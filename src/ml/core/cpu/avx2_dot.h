@@ -36,6 +36,7 @@ template <int H, int T>
 struct Job {
   Bytes headers[H];  // of the panel's first block
   Bytes groups[H];
+  std::size_t line_step;
   std::size_t group_step;
   std::size_t block_step;
   std::int32_t blocks;
@@ -82,29 +83,30 @@ NOTSO_INLINE void dot_quad(const __m256i (&quad)[H], const std::int8_t* q, __m25
   }
 }
 
-// The two quads of line kLine (0..3) of 32 columns. `high` points to the 32 columns' upper bits: a
-// line of fifths, or two of sixths.
+// The two quads of line kLine (0..3) of 32 columns, whose lines are `step` bytes apart. `lines`
+// points to the first of them: the upper bits, where the weights have them, then the nibbles.
 template <High kHigh, int kLine, int H>
-NOTSO_INLINE void unpack_line(const Bytes (&nibbles)[H], const Bytes (&high)[H], __m256i (&even)[H],
+NOTSO_INLINE void unpack_line(const Bytes (&lines)[H], std::size_t step, __m256i (&even)[H],
                               __m256i (&odd)[H]) {
-  constexpr int kHighLine = kHigh == High::kSixths ? kLine / 2 * kQuadBytes : 0;
+  constexpr int kHighLine = kHigh == High::kSixths ? kLine / 2 : 0;
+  constexpr int kHighLines = kHigh == High::kSixths ? 2 : kHigh == High::kFifths ? 1 : 0;
   const __m256i low = _mm256_set1_epi8(15);
 #pragma GCC unroll 4
   for (int h = 0; h < H; ++h) {
-    const __m256i line = load_half(nibbles[h] + kLine * kQuadBytes);
+    const __m256i line = load_half(lines[h] + (kHighLines + kLine) * step);
     const __m256i upper = _mm256_and_si256(_mm256_srli_epi16(line, 4), low);
-    even[h] = add_high<kHigh, 2 * kLine>(_mm256_and_si256(line, low), high[h] + kHighLine);
-    odd[h] = add_high<kHigh, 2 * kLine + 1>(upper, high[h] + kHighLine);
+    even[h] = add_high<kHigh, 2 * kLine>(_mm256_and_si256(line, low), lines[h] + kHighLine * step);
+    odd[h] = add_high<kHigh, 2 * kLine + 1>(upper, lines[h] + kHighLine * step);
   }
 }
 
 // acc = (kStart) or += line kLine of 32 columns of 4- or 5-bit weights, in 16 bits.
 template <High kHigh, int kLine, bool kStart, int H, int T>
-NOTSO_INLINE void dot_line(const Bytes (&nibbles)[H], const Bytes (&high)[H], const std::int8_t* q,
+NOTSO_INLINE void dot_line(const Bytes (&lines)[H], std::size_t step, const std::int8_t* q,
                            __m256i (&acc)[H][T]) {
   __m256i even[H];
   __m256i odd[H];
-  unpack_line<kHigh, kLine>(nibbles, high, even, odd);
+  unpack_line<kHigh, kLine>(lines, step, even, odd);
   dot_quad<kStart>(even, q + 2 * kLine * T * 4, acc);
   dot_quad<false>(odd, q + (2 * kLine + 1) * T * 4, acc);
 }
@@ -112,12 +114,11 @@ NOTSO_INLINE void dot_line(const Bytes (&nibbles)[H], const Bytes (&high)[H], co
 // total[h][t] += line kLine of 32 columns of 6-bit weights times the rows' scales: two quads are
 // all that fits in 16 bits.
 template <int kLine, int H, int T>
-NOTSO_INLINE void dot_line_6(const Bytes (&nibbles)[H], const Bytes (&high)[H],
-                             const std::int8_t* q, const __m256i (&scales)[H],
-                             __m256i (&total)[H][T]) {
+NOTSO_INLINE void dot_line_6(const Bytes (&lines)[H], std::size_t step, const std::int8_t* q,
+                             const __m256i (&scales)[H], __m256i (&total)[H][T]) {
   __m256i even[H];
   __m256i odd[H];
-  unpack_line<High::kSixths, kLine>(nibbles, high, even, odd);
+  unpack_line<High::kSixths, kLine>(lines, step, even, odd);
 #pragma GCC unroll 4
   for (int t = 0; t < T; ++t) {
     const __m256i first = broadcast(q + (2 * kLine * T + t) * 4);
@@ -148,19 +149,19 @@ NOTSO_INLINE void widen(const __m256i (&acc)[H][T], const __m256i (&scales)[H],
 
 // total = 32 columns of 4- or 5-bit weights times the rows' scales.
 template <High kHigh, int H, int T>
-NOTSO_INLINE void dot_group(const Bytes (&nibbles)[H], const Bytes (&high)[H], const std::int8_t* q,
+NOTSO_INLINE void dot_group(const Bytes (&lines)[H], std::size_t step, const std::int8_t* q,
                             const __m256i (&scales)[H], __m256i (&total)[H][T]) {
   __m256i acc[H][T];
-  dot_line<kHigh, 0, true>(nibbles, high, q, acc);
-  dot_line<kHigh, 1, false>(nibbles, high, q, acc);
+  dot_line<kHigh, 0, true>(lines, step, q, acc);
+  dot_line<kHigh, 1, false>(lines, step, q, acc);
   if constexpr (kHigh == High::kNone) {
-    dot_line<kHigh, 2, false>(nibbles, high, q, acc);
-    dot_line<kHigh, 3, false>(nibbles, high, q, acc);
+    dot_line<kHigh, 2, false>(lines, step, q, acc);
+    dot_line<kHigh, 3, false>(lines, step, q, acc);
     widen<true>(acc, scales, total);
   } else {
     widen<true>(acc, scales, total);
-    dot_line<kHigh, 2, true>(nibbles, high, q, acc);
-    dot_line<kHigh, 3, false>(nibbles, high, q, acc);
+    dot_line<kHigh, 2, true>(lines, step, q, acc);
+    dot_line<kHigh, 3, false>(lines, step, q, acc);
     widen<false>(acc, scales, total);
   }
 }

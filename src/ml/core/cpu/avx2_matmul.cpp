@@ -119,14 +119,12 @@ void multiply_k(Job<H, T>& job) {
     alignas(32) float sums[H][T][kHalfRows];
     clear(sums);
     SixBits packed[H];
-    Bytes nibbles[H];
-    Bytes high[H];
+    Bytes group[H];
 #pragma GCC unroll 4
     for (int h = 0; h < H; ++h) {
       Bytes lines = block[h] + half_of(h, 4);
       packed[h] = six_bits(lines, lines + 2 * kQuadBytes, 0);
-      nibbles[h] = groups[h] + half_of(h, 4);
-      high[h] = nibbles[h] + 4 * kQuadBytes;
+      group[h] = groups[h] + half_of(h, 4);
     }
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j) {
@@ -134,12 +132,11 @@ void multiply_k(Job<H, T>& job) {
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) scales[h] = twins(packed[h].of[j / 4], j % 4);
-      dot_group<kHigh>(nibbles, high, q + j * 32 * T, scales, total);
+      dot_group<kHigh>(group, job.line_step, q + j * 32 * T, scales, total);
       add_group(total, meta, j, sums);
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        nibbles[h] += job.group_step;
-        high[h] += job.group_step;
+        group[h] += job.group_step;
       }
     }
     add_block(job, block, 192, sums);
@@ -181,15 +178,13 @@ void multiply_q6(Job<H, T>& job) {
     pair_sums<T>(meta, pairs);
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j) {
-      Bytes nibbles[H];
-      Bytes high[H];
+      Bytes group[H];
       __m256i first[H];
       __m256i second[H];
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        nibbles[h] = groups[h] + half_of(h, 4) + static_cast<std::size_t>(j) * job.group_step;
-        high[h] = nibbles[h] + 4 * kQuadBytes;
+        group[h] = groups[h] + half_of(h, 4) + static_cast<std::size_t>(j) * job.group_step;
         const __m256i packed = load_half(block[h] + half_of(h, 4) + j / 2 * kQuadBytes);
         first[h] = _mm256_srai_epi16(_mm256_slli_epi16(twins(packed, j % 2 * 2), 8), 8);
         second[h] = _mm256_srai_epi16(_mm256_slli_epi16(twins(packed, j % 2 * 2 + 1), 8), 8);
@@ -199,10 +194,10 @@ void multiply_q6(Job<H, T>& job) {
           total[h][t] = _mm256_slli_epi32(_mm256_madd_epi16(both, broadcast(&pairs[j][t])), 5);
         }
       }
-      dot_line_6<0>(nibbles, high, q, first, total);
-      dot_line_6<1>(nibbles, high, q, first, total);
-      dot_line_6<2>(nibbles, high, q, second, total);
-      dot_line_6<3>(nibbles, high, q, second, total);
+      dot_line_6<0>(group, job.line_step, q, first, total);
+      dot_line_6<1>(group, job.line_step, q, first, total);
+      dot_line_6<2>(group, job.line_step, q, second, total);
+      dot_line_6<3>(group, job.line_step, q, second, total);
       add_group(total, meta, j, sums);
       q += 32 * T;
     }
@@ -214,13 +209,14 @@ void multiply_q6(Job<H, T>& job) {
 
 // total = 32 columns of bytes: the sums of their lower nibbles, and 16 times those of their upper.
 template <int T>
-NOTSO_INLINE void dot_bytes(Bytes quads, const std::int8_t* q, __m256i (&total)[1][T]) {
+NOTSO_INLINE void dot_bytes(Bytes quads, std::size_t step, const std::int8_t* q,
+                            __m256i (&total)[1][T]) {
   const __m256i low = _mm256_set1_epi8(15);
   __m256i lower[1][T];
   __m256i upper[1][T];
 #pragma GCC unroll 8
   for (int k = 0; k < 8; ++k) {
-    const __m256i w = load_half(quads + k * kQuadBytes);
+    const __m256i w = load_half(quads + static_cast<std::size_t>(k) * step);
     const __m256i w_lower = _mm256_and_si256(w, low);
     const __m256i w_upper = _mm256_and_si256(_mm256_srli_epi16(w, 4), low);
 #pragma GCC unroll 4
@@ -291,22 +287,20 @@ void multiply_small(Job<H, T>& job) {
 #pragma GCC unroll 4
         for (int h = 0; h < H; ++h) {
           __m256i total[1][T];
-          dot_bytes<T>(groups[h] + half_of(h, 4) + before, q, total);
+          dot_bytes<T>(groups[h] + half_of(h, 4) + before, job.line_step, q, total);
           add_small_group<kType>(job, h, block[h], meta, j, total[0]);
         }
         continue;
       }
-      Bytes nibbles[H];
-      Bytes high[H];
+      Bytes group[H];
       __m256i ones[H];
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        nibbles[h] = groups[h] + half_of(h, 4) + before;
-        high[h] = nibbles[h] + 4 * kQuadBytes;
+        group[h] = groups[h] + half_of(h, 4) + before;
         ones[h] = _mm256_set1_epi16(1);
       }
-      dot_group<kHigh>(nibbles, high, q, ones, total);
+      dot_group<kHigh>(group, job.line_step, q, ones, total);
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
         add_small_group<kType>(job, h, block[h], meta, j, total[h]);
@@ -329,9 +323,8 @@ void multiply_float(Job<H, T>& job) {
   }
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   for (std::int64_t c = 0; c < columns; ++c) {
-    // Without headers the groups of all blocks follow each other.
-    const std::size_t before = static_cast<std::size_t>(c / 32) * job.group_step +
-                               static_cast<std::size_t>(c % 32 * kPanelRows * kBytes);
+    // Without headers the columns of all groups and blocks follow each other.
+    const std::size_t before = static_cast<std::size_t>(c) * job.line_step;
     __m256 w[H];
 #pragma GCC unroll 4
     for (int h = 0; h < H; ++h) {
@@ -400,6 +393,7 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
     const PanelPlace place = panel_place(weights, panel + h / 2);
     job.headers[h] = reinterpret_cast<Bytes>(place.header);
     job.groups[h] = reinterpret_cast<Bytes>(place.groups);
+    job.line_step = place.line_step;
     job.group_step = place.group_step;
     job.block_step = place.block_step;
   }

@@ -41,7 +41,7 @@ template <int P, int T>
 struct Job {
   Bytes headers[P];
   Bytes groups[P];
-  std::size_t group_step;
+  std::size_t line_step;
   std::size_t block_step;
   std::int32_t blocks;
   const std::int8_t* q;
@@ -99,16 +99,22 @@ inline __m512i add_high(__m512i quad, __m512i line) {
   }
 }
 
+// From one line of a panel to its next: known where both panels of a strip are at work.
+template <int P, int T>
+inline std::size_t line_step(const Job<P, T>& job) {
+  return P == 2 ? 2 * kQuadBytes : job.line_step;
+}
+
 // acc[p][t] += line `kLine` of the 32 columns at `nibbles`, times the tokens' 8 activations at q.
 template <High kHigh, int kLine, int P, int T>
-inline void dot_line(const Bytes (&nibbles)[P], const __m512i (&high)[P], const std::int8_t* q,
-                     __m512i (&acc)[P][T]) {
+inline void dot_line(const Bytes (&nibbles)[P], std::size_t step, const __m512i (&high)[P],
+                     const std::int8_t* q, __m512i (&acc)[P][T]) {
   const __m512i low = _mm512_set1_epi8(15);
   __m512i even[P];
   __m512i odd[P];
 #pragma GCC unroll 2
   for (int p = 0; p < P; ++p) {
-    const __m512i line = load_line(nibbles[p] + kLine * kQuadBytes);
+    const __m512i line = load_line(nibbles[p] + kLine * step);
     even[p] = add_high<kHigh, 2 * kLine>(_mm512_and_si512(line, low), high[p]);
     odd[p] =
         add_high<kHigh, 2 * kLine + 1>(_mm512_and_si512(_mm512_srli_epi16(line, 4), low), high[p]);
@@ -129,12 +135,12 @@ inline void dot_line(const Bytes (&nibbles)[P], const __m512i (&high)[P], const 
 
 // acc = all 32 columns of a group.
 template <High kHigh, int P, int T>
-inline void dot_group(const Bytes (&nibbles)[P], const __m512i (&high)[P], const std::int8_t* q,
-                      __m512i (&acc)[P][T]) {
-  dot_line<kHigh, 0, P, T>(nibbles, high, q, acc);
-  dot_line<kHigh, 1, P, T>(nibbles, high, q, acc);
-  dot_line<kHigh, 2, P, T>(nibbles, high, q, acc);
-  dot_line<kHigh, 3, P, T>(nibbles, high, q, acc);
+inline void dot_group(const Bytes (&nibbles)[P], std::size_t step, const __m512i (&high)[P],
+                      const std::int8_t* q, __m512i (&acc)[P][T]) {
+  dot_line<kHigh, 0, P, T>(nibbles, step, high, q, acc);
+  dot_line<kHigh, 1, P, T>(nibbles, step, high, q, acc);
+  dot_line<kHigh, 2, P, T>(nibbles, step, high, q, acc);
+  dot_line<kHigh, 3, P, T>(nibbles, step, high, q, acc);
 }
 
 template <int P, int T>
@@ -191,8 +197,8 @@ inline Pairs k_min_pairs(Bytes lines) {
 template <High kHigh, int P, int T>
 void multiply_k(Job<P, T>& job) {
   constexpr int kShift = kHigh == High::kNone ? 1 : 2;
-  constexpr std::size_t kBytes = kHigh == High::kNone ? 4 * kQuadBytes : 5 * kQuadBytes;
-  const std::size_t step = P == 2 ? 2 * kBytes : job.group_step;
+  constexpr std::size_t kHighLines = kHigh == High::kNone ? 0 : 1;
+  const std::size_t line = line_step(job);
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
   Bytes header[P];
@@ -214,12 +220,12 @@ void multiply_k(Job<P, T>& job) {
         __m512i high[P];
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
-          nibbles[p] = groups[p] + static_cast<std::size_t>(group) * step;
-          high[p] = kHigh == High::kNone ? _mm512_setzero_si512()
-                                         : load_line(nibbles[p] + 4 * kQuadBytes);
+          Bytes lines = groups[p] + static_cast<std::size_t>(group) * (4 + kHighLines) * line;
+          high[p] = kHigh == High::kNone ? _mm512_setzero_si512() : load_line(lines);
+          nibbles[p] = lines + kHighLines * line;
         }
         clear(acc[half]);
-        dot_group<kHigh, P, T>(nibbles, high, q + group * 32 * T, acc[half]);
+        dot_group<kHigh, P, T>(nibbles, line, high, q + group * 32 * T, acc[half]);
       }
 #pragma GCC unroll 4
       for (int t = 0; t < T; ++t) {
@@ -261,7 +267,7 @@ void multiply_k(Job<P, T>& job) {
 // goes in as the sums' starting value.
 template <int P, int T>
 void multiply_q6(Job<P, T>& job) {
-  const std::size_t step = P == 2 ? 12 * kQuadBytes : job.group_step;
+  const std::size_t line = line_step(job);
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
   Bytes header[P];
@@ -278,12 +284,13 @@ void multiply_q6(Job<P, T>& job) {
       __m512i high[2][P];
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        nibbles[p] = groups[p] + static_cast<std::size_t>(j) * step;
-        high[0][p] = load_line(nibbles[p] + 4 * kQuadBytes);
-        high[1][p] = load_line(nibbles[p] + 5 * kQuadBytes);
-        const __m512i line = load_line(header[p] + j / 2 * kQuadBytes);
-        scales[p] = j % 2 == 0 ? _mm512_srai_epi16(_mm512_slli_epi16(line, 8), 8)
-                               : _mm512_srai_epi16(line, 8);
+        Bytes lines = groups[p] + static_cast<std::size_t>(j) * 6 * line;
+        high[0][p] = load_line(lines);
+        high[1][p] = load_line(lines + line);
+        nibbles[p] = lines + 2 * line;
+        const __m512i packed = load_line(header[p] + j / 2 * kQuadBytes);
+        scales[p] = j % 2 == 0 ? _mm512_srai_epi16(_mm512_slli_epi16(packed, 8), 8)
+                               : _mm512_srai_epi16(packed, 8);
       }
 #pragma GCC unroll 4
       for (int t = 0; t < T; ++t) {
@@ -295,10 +302,10 @@ void multiply_q6(Job<P, T>& job) {
         }
       }
       const std::int8_t* x = q + j * 32 * T;
-      dot_line<High::kSixths, 0, P, T>(nibbles, high[0], x, acc[0]);
-      dot_line<High::kSixths, 1, P, T>(nibbles, high[0], x, acc[0]);
-      dot_line<High::kSixths, 2, P, T>(nibbles, high[1], x, acc[1]);
-      dot_line<High::kSixths, 3, P, T>(nibbles, high[1], x, acc[1]);
+      dot_line<High::kSixths, 0, P, T>(nibbles, line, high[0], x, acc[0]);
+      dot_line<High::kSixths, 1, P, T>(nibbles, line, high[0], x, acc[0]);
+      dot_line<High::kSixths, 2, P, T>(nibbles, line, high[1], x, acc[1]);
+      dot_line<High::kSixths, 3, P, T>(nibbles, line, high[1], x, acc[1]);
 #pragma GCC unroll 4
       for (int t = 0; t < T; ++t) {
         const __m512i factors = broadcast(meta + (TileMeta::kFactorTwins + j) * T + t);
@@ -326,12 +333,13 @@ void multiply_q6(Job<P, T>& job) {
 
 // acc = 32 columns of bytes.
 template <int P, int T>
-inline void dot_bytes(const Bytes (&quads)[P], const std::int8_t* q, __m512i (&acc)[P][T]) {
+inline void dot_bytes(const Bytes (&quads)[P], std::size_t step, const std::int8_t* q,
+                      __m512i (&acc)[P][T]) {
 #pragma GCC unroll 8
   for (int k = 0; k < 8; ++k) {
     __m512i w[P];
 #pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) w[p] = load_line(quads[p] + k * kQuadBytes);
+    for (int p = 0; p < P; ++p) w[p] = load_line(quads[p] + static_cast<std::size_t>(k) * step);
 #pragma GCC unroll 4
     for (int t = 0; t < T; ++t) {
       const __m512i x = broadcast(q + (k * T + t) * 4);
@@ -350,17 +358,14 @@ struct Small {
                                      : kType == DType::kQ5_0 ? 4
                                      : kType == DType::kQ8_0 ? 7
                                                              : -1;
-  static constexpr std::size_t kGroupBytes = (kType == DType::kQ8_0 ? 8
-                                              : kFifths             ? 5
-                                                                    : 4) *
-                                             kQuadBytes;
+  static constexpr std::size_t kLines = kType == DType::kQ8_0 ? 8 : kFifths ? 5 : 4;
 };
 
 template <DType kType, int P, int T>
 void multiply_small(Job<P, T>& job) {
   using Format = Small<kType>;
   constexpr High kHigh = Format::kFifths ? High::kFifths : High::kNone;
-  const std::size_t step = P == 2 ? 2 * Format::kGroupBytes : job.group_step;
+  const std::size_t line = line_step(job);
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
   Bytes header[P];
@@ -374,9 +379,9 @@ void multiply_small(Job<P, T>& job) {
       __m512i high[P];
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        quads[p] = groups[p] + static_cast<std::size_t>(j) * step;
-        high[p] =
-            kHigh == High::kNone ? _mm512_setzero_si512() : load_line(quads[p] + 4 * kQuadBytes);
+        Bytes lines = groups[p] + static_cast<std::size_t>(j) * Format::kLines * line;
+        high[p] = kHigh == High::kNone ? _mm512_setzero_si512() : load_line(lines);
+        quads[p] = lines + (Format::kFifths ? line : 0);
 #pragma GCC unroll 4
         for (int t = 0; t < T; ++t) {
           acc[p][t] = _mm512_setzero_si512();
@@ -387,9 +392,9 @@ void multiply_small(Job<P, T>& job) {
         }
       }
       if constexpr (kType == DType::kQ8_0) {
-        dot_bytes<P, T>(quads, q + j * 32 * T, acc);
+        dot_bytes<P, T>(quads, line, q + j * 32 * T, acc);
       } else {
-        dot_group<kHigh, P, T>(quads, high, q + j * 32 * T, acc);
+        dot_group<kHigh, P, T>(quads, line, high, q + j * 32 * T, acc);
       }
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
@@ -414,7 +419,6 @@ void multiply_small(Job<P, T>& job) {
 // F16, BF16 and F32 weights with f32 activations.
 template <DType kType, int P, int T>
 void multiply_float(Job<P, T>& job) {
-  constexpr int kColumnBytes = kPanelRows * (kType == DType::kF32 ? 4 : 2);
   __m512 acc[P][T];
 #pragma GCC unroll 2
   for (int p = 0; p < P; ++p) {
@@ -423,9 +427,8 @@ void multiply_float(Job<P, T>& job) {
   }
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   for (std::int64_t c = 0; c < columns; ++c) {
-    // Without headers the groups of all blocks follow each other.
-    const std::size_t before = static_cast<std::size_t>(c / 32) * job.group_step +
-                               static_cast<std::size_t>(c % 32) * kColumnBytes;
+    // Without headers the columns of all groups and blocks follow each other.
+    const std::size_t before = static_cast<std::size_t>(c) * job.line_step;
     __m512 w[P];
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
@@ -494,7 +497,7 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
     const PanelPlace place = panel_place(weights, panel + p);
     job.headers[p] = reinterpret_cast<Bytes>(place.header);
     job.groups[p] = reinterpret_cast<Bytes>(place.groups);
-    job.group_step = place.group_step;
+    job.line_step = place.line_step;
     job.block_step = place.block_step;
     for (int t = 0; t < T; ++t) _mm512_store_ps(job.sums[p][t], _mm512_setzero_ps());
   }

@@ -42,6 +42,7 @@ template <int T>
 struct Job {
   Bytes header;  // of the block at hand
   Bytes groups;
+  std::size_t line_step;
   std::size_t group_step;
   std::size_t block_step;
   std::int32_t blocks;
@@ -105,16 +106,18 @@ inline uint8x16_t high_bits(uint8x16_t line, int quad) {
 
 // The two quads of one line of nibbles, with the upper bits of 5- and 6-bit weights put back.
 template <High kHigh>
-inline void load_quads(Bytes nibbles, Bytes high, int line, Quad& even, Quad& odd) {
+inline void load_quads(Bytes lines, std::size_t step, int line, Quad& even, Quad& odd) {
+  constexpr int kHighLines = kHigh == High::kSixths ? 2 : kHigh == High::kFifths ? 1 : 0;
+  Bytes nibbles = lines + static_cast<std::size_t>(kHighLines + line) * step;
 #pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) {
-    const uint8x16_t bytes = vld1q_u8(nibbles + line * kQuadBytes + 16 * k);
+    const uint8x16_t bytes = vld1q_u8(nibbles + 16 * k);
     uint8x16_t low = vandq_u8(bytes, vdupq_n_u8(15));
     uint8x16_t upper = vshrq_n_u8(bytes, 4);
     if constexpr (kHigh != High::kNone) {
       // A line of sixths serves half a group.
-      const int part = kHigh == High::kSixths ? line / 2 : 0;
-      const uint8x16_t bits = vld1q_u8(high + part * kQuadBytes + 16 * k);
+      const std::size_t part = kHigh == High::kSixths && line >= 2 ? step : 0;
+      const uint8x16_t bits = vld1q_u8(lines + part + 16 * k);
       low = vorrq_u8(low, high_bits<kHigh>(bits, 2 * line));
       upper = vorrq_u8(upper, high_bits<kHigh>(bits, 2 * line + 1));
     }
@@ -125,29 +128,29 @@ inline void load_quads(Bytes nibbles, Bytes high, int line, Quad& even, Quad& od
 
 // sums += lines [first, last) of a group times the tokens' 32 activations at q.
 template <class Lanes, High kHigh, int T = Lanes::kTokens>
-inline void multiply_lines(Bytes nibbles, Bytes high, int first, int last, const std::int8_t* q,
+inline void multiply_lines(Bytes lines, std::size_t step, int first, int last, const std::int8_t* q,
                            Sums<T>& sums) {
 #pragma GCC unroll 4
   for (int line = first; line < last; ++line) {
     Quad even;
     Quad odd;
-    load_quads<kHigh>(nibbles, high, line, even, odd);
+    load_quads<kHigh>(lines, step, line, even, odd);
     Lanes::multiply(even, odd, q + line * 8 * T, sums);
   }
 }
 
 // The same for weights of a byte, stored plus 128.
 template <class Lanes, int T = Lanes::kTokens>
-inline void multiply_bytes(Bytes bytes, const std::int8_t* q, Sums<T>& sums) {
+inline void multiply_bytes(Bytes bytes, std::size_t step, const std::int8_t* q, Sums<T>& sums) {
   const uint8x16_t sign = vdupq_n_u8(0x80);
 #pragma GCC unroll 4
-  for (int line = 0; line < 4; ++line, bytes += 2 * kQuadBytes) {
+  for (int line = 0; line < 4; ++line, bytes += 2 * step) {
     Quad even;
     Quad odd;
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       even.rows[k] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(bytes + 16 * k), sign));
-      odd.rows[k] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(bytes + kQuadBytes + 16 * k), sign));
+      odd.rows[k] = vreinterpretq_s8_u8(veorq_u8(vld1q_u8(bytes + step + 16 * k), sign));
     }
     Lanes::multiply(even, odd, q + line * 8 * T, sums);
   }
@@ -263,8 +266,7 @@ void multiply_k(Job<T>& job) {
     for (int j = 0; j < 8; ++j) {
       Sums<T> sums;
       clear<Lanes>(sums);
-      multiply_lines<Lanes, kHigh>(job.group(j), job.group(j) + 4 * kQuadBytes, 0, 4,
-                                   job.q + j * 32 * T, sums);
+      multiply_lines<Lanes, kHigh>(job.group(j), job.line_step, 0, 4, job.q + j * 32 * T, sums);
 #pragma GCC unroll 4
       for (int u = 0; u < T; ++u) {
         const int32x4_t factor = factors<Lanes>(job.meta, j, u);
@@ -303,8 +305,8 @@ void multiply_q6(Job<T>& job) {
         const int group = 2 * j + half;
         Sums<T> sums;
         start<Lanes, 5>(job.meta + (TileMeta::kNegSums16 + group) * T, sums);
-        multiply_lines<Lanes, High::kSixths>(job.group(j), job.group(j) + 4 * kQuadBytes, 2 * half,
-                                             2 * half + 2, job.q + j * 32 * T, sums);
+        multiply_lines<Lanes, High::kSixths>(job.group(j), job.line_step, 2 * half, 2 * half + 2,
+                                             job.q + j * 32 * T, sums);
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k) {
           const int32x4_t scale = q6_scales(block, group, k);
@@ -350,13 +352,13 @@ void multiply_small(Job<T>& job) {
       Sums<T> sums;
       clear<Lanes>(sums);
       if constexpr (kType == DType::kQ8_0) {
-        multiply_bytes<Lanes>(job.group(j), q, sums);
+        multiply_bytes<Lanes>(job.group(j), job.line_step, q, sums);
       } else {
         if constexpr (Format::kOffsetBits >= 0) {
           start<Lanes, Format::kOffsetBits>(job.meta + (TileMeta::kNegSums32 + j) * T, sums);
         }
         multiply_lines<Lanes, Format::kFifths ? High::kFifths : High::kNone>(
-            job.group(j), job.group(j) + 4 * kQuadBytes, 0, 4, q, sums);
+            job.group(j), job.line_step, 0, 4, q, sums);
       }
 #pragma GCC unroll 4
       for (int k = 0; k < 4; ++k) {
@@ -397,7 +399,6 @@ inline float32x4_t load_numbers(Bytes column, int k) {
 // F16, BF16 and F32 weights with f32 activations, token by token as in DotLanes.
 template <DType kType, int T>
 void multiply_float(Job<T>& job) {
-  constexpr int kColumnBytes = kPanelRows * (kType == DType::kF32 ? 4 : 2);
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   float32x4_t sums[T][4];
 #pragma GCC unroll 4
@@ -406,9 +407,8 @@ void multiply_float(Job<T>& job) {
     for (int k = 0; k < 4; ++k) sums[t][k] = vdupq_n_f32(0.0F);
   }
   for (std::int64_t c = 0; c < columns; ++c) {
-    // Without headers the groups of all blocks follow each other.
-    Bytes column =
-        job.groups + static_cast<std::size_t>(c / 32) * job.group_step + c % 32 * kColumnBytes;
+    // Without headers the columns of all groups and blocks follow each other.
+    Bytes column = job.groups + static_cast<std::size_t>(c) * job.line_step;
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       const float32x4_t w = load_numbers<kType>(column, k);
@@ -482,6 +482,7 @@ void multiply_panels(const PanelView& weights, std::int64_t first_panel, std::in
     const PanelPlace place = panel_place(weights, first_panel + p);
     job.header = reinterpret_cast<Bytes>(place.header);
     job.groups = reinterpret_cast<Bytes>(place.groups);
+    job.line_step = place.line_step;
     job.group_step = place.group_step;
     job.block_step = place.block_step;
     job.blocks = weights.blocks;

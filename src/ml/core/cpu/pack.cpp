@@ -12,22 +12,21 @@ namespace notso {
 namespace {
 
 constexpr std::size_t kHalves = kPanelRows * sizeof(Half);
-constexpr std::size_t kLines = 4 * kQuadBytes;  // the nibbles of a group
 constexpr std::size_t kAllD = kBlockGroups * kHalves;
 
-// type, header, group, d, mins, high
+// type, header; d, mins; lines, line, high lines
 constexpr std::array<PanelFormat, 11> kFormats = {{
-    {DType::kQ4_K, 256, kLines, 192, 0, 0},
-    {DType::kQ5_K, 256, kLines + kQuadBytes, 192, 0, kLines},
-    {DType::kQ6_K, 288, kLines + 2 * kQuadBytes, 256, 0, kLines},
-    {DType::kQ4_0, kAllD, kLines, 0, 0, 0},
-    {DType::kQ4_1, 2 * kAllD, kLines, 0, kAllD, 0},
-    {DType::kQ5_0, kAllD, kLines + kQuadBytes, 0, 0, kLines},
-    {DType::kQ5_1, 2 * kAllD, kLines + kQuadBytes, 0, kAllD, kLines},
-    {DType::kQ8_0, kAllD, 8 * kQuadBytes, 0, 0, 0},
-    {DType::kF16, 0, 32 * kPanelRows * 2, 0, 0, 0},
-    {DType::kBF16, 0, 32 * kPanelRows * 2, 0, 0, 0},
-    {DType::kF32, 0, 32 * kPanelRows * 4, 0, 0, 0},
+    {DType::kQ4_K, 256, 192, 0, 4, kQuadBytes, 0},
+    {DType::kQ5_K, 256, 192, 0, 5, kQuadBytes, 1},
+    {DType::kQ6_K, 288, 256, 0, 6, kQuadBytes, 2},
+    {DType::kQ4_0, kAllD, 0, 0, 4, kQuadBytes, 0},
+    {DType::kQ4_1, 2 * kAllD, 0, kAllD, 4, kQuadBytes, 0},
+    {DType::kQ5_0, kAllD, 0, 0, 5, kQuadBytes, 1},
+    {DType::kQ5_1, 2 * kAllD, 0, kAllD, 5, kQuadBytes, 1},
+    {DType::kQ8_0, kAllD, 0, 0, 8, kQuadBytes, 0},
+    {DType::kF16, 0, 0, 0, 32, kPanelRows * 2, 0},
+    {DType::kBF16, 0, 0, 0, 32, kPanelRows * 2, 0},
+    {DType::kF32, 0, 0, 0, 32, kPanelRows * 4, 0},
 }};
 
 // The order of four groups' bytes in a dword: see panels.h.
@@ -62,10 +61,11 @@ template <class Byte>
 struct BlockPlace {
   Byte* header;
   Byte* groups;
+  std::size_t line_step;
   std::size_t group_step;
 
-  [[nodiscard]] Byte* group(int index) const {
-    return groups + static_cast<std::size_t>(index) * group_step;
+  [[nodiscard]] Byte* line(int group, std::size_t index) const {
+    return groups + static_cast<std::size_t>(group) * group_step + index * line_step;
   }
 };
 using BlockOut = BlockPlace<std::byte>;
@@ -78,34 +78,36 @@ void put_row(const BlockOut& block, const PanelFormat& format, int row, const Ro
   const int quads = sixths ? 4 : 8;  // that share a line of upper bits
   const std::uint32_t mask = sixths ? 0x03030303 : 0x01010101;
   for (int group = 0; group < kBlockGroups; ++group) {
-    std::byte* to = block.group(group) + row * 4;
-    for (int line = 0; line < 4; ++line) {
-      const std::uint32_t even = quad_of(q, group * 8 + 2 * line) & kNibbleMask;
-      const std::uint32_t odd = quad_of(q, group * 8 + 2 * line + 1) & kNibbleMask;
-      store(to + line * kQuadBytes, even | odd << 4);
+    for (std::size_t line = 0; line < 4; ++line) {
+      const int quad = group * 8 + 2 * static_cast<int>(line);
+      const std::uint32_t even = quad_of(q, quad) & kNibbleMask;
+      const std::uint32_t odd = quad_of(q, quad + 1) & kNibbleMask;
+      store(block.line(group, format.high_lines + line) + row * 4, even | odd << 4);
     }
-    if (format.high == 0) continue;
-    for (int line = 0; line < 8 / quads; ++line) {
+    for (std::size_t line = 0; line < format.high_lines; ++line) {
+      const int quad = group * 8 + static_cast<int>(line) * quads;
       std::uint32_t word = 0;
       for (int i = 0; i < quads; ++i) {
-        word |= (quad_of(q, group * 8 + line * quads + i) >> 4 & mask) << (i * 8 / quads);
+        word |= (quad_of(q, quad + i) >> 4 & mask) << (i * 8 / quads);
       }
-      store(to + format.high + line * kQuadBytes, word);
+      store(block.line(group, line) + row * 4, word);
     }
   }
 }
 
 unsigned get_bits(const BlockIn& block, const PanelFormat& format, int row, int column) {
-  const std::byte* group = block.group(column / 32) + row * 4 + column % 4;
+  const int group = column / 32;
+  const int lane = row * 4 + column % 4;
   const int quad = column / 4 % 8;
-  unsigned q = byte_at(group + quad / 2 * kQuadBytes);
+  const auto line = format.high_lines + static_cast<std::size_t>(quad / 2);
+  unsigned q = byte_at(block.line(group, line) + lane);
   q = (q >> (quad % 2 * 4)) & 15U;
-  if (format.high == 0) return q;
-  if (format.type == DType::kQ6_K) {
-    const unsigned high = byte_at(group + format.high + quad / 4 * kQuadBytes);
+  if (format.high_lines == 2) {
+    const unsigned high = byte_at(block.line(group, static_cast<std::size_t>(quad / 4)) + lane);
     return q | ((high >> (quad % 4 * 2)) & 3U) << 4;
   }
-  return q | ((byte_at(group + format.high) >> quad) & 1U) << 4;
+  if (format.high_lines == 1) return q | ((byte_at(block.line(group, 0) + lane) >> quad) & 1U) << 4;
+  return q;
 }
 
 // The 12 bytes of 6-bit scales and mins: the file's bytes, four at a time in pair order.
@@ -211,7 +213,7 @@ void pack_small_row(const std::byte* source, std::int64_t block, std::int64_t co
   }
   if constexpr (!std::is_same_v<Block, BlockQ8_0>) return put_row(out, format, row, q);
   for (int quad = 0; quad < kBlockColumns / 4; ++quad) {
-    store(out.group(quad / 8) + quad % 8 * kQuadBytes + row * 4, quad_of(q, quad));
+    store(out.line(quad / 8, static_cast<std::size_t>(quad % 8)) + row * 4, quad_of(q, quad));
   }
 }
 
@@ -222,8 +224,8 @@ void pack_number_row(const std::byte* source, std::int64_t block, std::int64_t c
   const std::int64_t count = std::min<std::int64_t>(kBlockColumns, columns - first);
   for (std::int64_t i = 0; i < count; ++i) {
     const auto number = load<Number>(source + static_cast<std::size_t>(first + i) * sizeof(Number));
-    store(out.group(static_cast<int>(i / 32)) +
-              static_cast<std::size_t>(i % 32 * kPanelRows + row) * sizeof(Number),
+    store(out.line(static_cast<int>(i / 32), static_cast<std::size_t>(i % 32)) +
+              static_cast<std::size_t>(row) * sizeof(Number),
           number);
   }
 }
@@ -293,15 +295,15 @@ float unpack_weight(const PanelFormat& format, const BlockIn& block, int row, in
       return half_at(group) * static_cast<float>(get_bits(block, format, row, column)) +
              half_at(format.mins + group);
     case DType::kQ8_0: {
-      const int q =
-          byte_at(block.group(column / 32) + column / 4 % 8 * kQuadBytes + row * 4 + column % 4);
+      const int q = byte_at(block.line(column / 32, static_cast<std::size_t>(column / 4 % 8)) +
+                            row * 4 + column % 4);
       return half_at(group) * static_cast<float>(q - 128);
     }
     default:
       break;
   }
-  const std::byte* numbers = block.group(column / 32);
-  const auto number = static_cast<std::size_t>(column % 32 * kPanelRows + row);
+  const std::byte* numbers = block.line(column / 32, static_cast<std::size_t>(column % 32));
+  const auto number = static_cast<std::size_t>(row);
   if (format.type == DType::kF32) return load<float>(numbers + number * sizeof(float));
   const auto bits = load<std::uint16_t>(numbers + number * sizeof(std::uint16_t));
   return format.type == DType::kF16 ? half_to_float(bits) : bf16_to_float(bits);
@@ -338,9 +340,10 @@ PanelPlace panel_place(const PanelView& matrix, std::int64_t panel) {
       static_cast<std::size_t>(std::min(kStripPanels, panels_of(matrix.rows) - first));
   const auto within = static_cast<std::size_t>(panel - first);
   const std::byte* strip = matrix.data + static_cast<std::size_t>(first) * matrix.panel_bytes;
+  const std::size_t line_step = width * format.line_bytes;
   return {strip + within * format.header_bytes,
-          strip + width * format.header_bytes + within * format.group_bytes,
-          width * format.group_bytes, width * format.block_bytes()};
+          strip + width * format.header_bytes + within * format.line_bytes, line_step,
+          format.group_lines * line_step, width * format.block_bytes()};
 }
 
 void pack_strip(DType type, std::span<const std::byte> source, std::int64_t rows,
@@ -360,7 +363,7 @@ void pack_strip(DType type, std::span<const std::byte> source, std::int64_t rows
     for (std::int64_t block = 0; block < blocks; ++block) {
       const std::size_t before = static_cast<std::size_t>(block) * place.block_step;
       const BlockOut to{out + (place.header - out) + before, out + (place.groups - out) + before,
-                        place.group_step};
+                        place.line_step, place.group_step};
       pack_row_block(format, from, block, columns, static_cast<int>(row % kPanelRows), to);
     }
   }
@@ -372,7 +375,8 @@ void unpack_row(const PanelView& matrix, std::int64_t row, std::span<float> out)
   const int lane = static_cast<int>(row % kPanelRows);
   for (std::size_t column = 0; column < out.size(); ++column) {
     const std::size_t before = column / kBlockColumns * place.block_step;
-    const BlockIn block{place.header + before, place.groups + before, place.group_step};
+    const BlockIn block{place.header + before, place.groups + before, place.line_step,
+                        place.group_step};
     out[column] = unpack_weight(format, block, lane, static_cast<int>(column % kBlockColumns));
   }
 }

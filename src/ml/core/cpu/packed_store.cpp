@@ -32,7 +32,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr char kMagic[8] = {'n', 'o', 't', 's', 'o', 'p', 'k', '\n'};
-constexpr std::uint32_t kLayoutVersion = 2;
+constexpr std::uint32_t kLayoutVersion = 3;
 
 // What a sidecar was made from.
 struct Identity {

@@ -8,9 +8,10 @@
 // a multiple of 16.
 //
 // Two neighbouring panels make a strip (the last panel may be one alone), and a strip is stored in
-// the order in which a product of both its panels reads it: for each block the panels' headers,
-// then group by group the panels' lines. So a product reads memory strictly forwards, at the speed
-// that the processor's prefetcher gives one stream.
+// the very order in which a product of both its panels reads it: for each block the panels'
+// headers, then group by group and line by line first one panel's line, then the other's. So a
+// product reads memory strictly forwards, line after line, which is what the processor's prefetcher
+// keeps up with: any other order of the same lines costs up to half the speed.
 //
 //   nibbles (4 lines of 64 bytes): line i holds quad 2 i in its low and quad 2 i + 1 in its high
 //       nibbles.
@@ -21,14 +22,14 @@
 //
 //          header of a block                        group of 32 columns
 //   Q4_K   3 scale lines, d halves, dmin halves     nibbles
-//   Q5_K   as Q4_K                                  nibbles, fifths
-//   Q6_K   4 lines of int8 scales, d halves         nibbles, sixths
+//   Q5_K   as Q4_K                                  fifths, nibbles
+//   Q6_K   4 lines of int8 scales, d halves         sixths, nibbles
 //   Q4_0   8 d halves (one a group)                 nibbles
 //   Q4_1   8 d halves, 8 m halves                   nibbles
-//   Q5_0   8 d halves                               nibbles, fifths
-//   Q5_1   8 d halves, 8 m halves                   nibbles, fifths
+//   Q5_0   8 d halves                               fifths, nibbles
+//   Q5_1   8 d halves, 8 m halves                   fifths, nibbles
 //   Q8_0   8 d halves                               8 quads of bytes q + 128
-//   F16, BF16, F32   nothing                        32 columns of 16 numbers
+//   F16, BF16, F32   nothing                        32 columns of 16 numbers; a column is a line
 //
 // The 6-bit scales s0..s7 and mins m0..m7 of a row of a Q4_K block are the same 12 bytes as in the
 // file, in an order that unpacks into pairs of 16-bit numbers: three lines of 16 dwords, a dword a
@@ -54,13 +55,14 @@ inline constexpr int kBlockGroups = 8;
 struct PanelFormat {
   DType type;
   std::size_t header_bytes;
-  std::size_t group_bytes;
   std::size_t d;     // in the header: d halves; of a K type with mins, the dmin halves follow
   std::size_t mins;  // in the header: m halves of Q4_1, Q5_1
-  std::size_t high;  // in the group: fifths or sixths; 0 if there are none
+  std::size_t group_lines;
+  std::size_t line_bytes;
+  std::size_t high_lines;  // at the start of a group: fifths or sixths
 
   [[nodiscard]] constexpr std::size_t block_bytes() const {
-    return header_bytes + kBlockGroups * group_bytes;
+    return header_bytes + kBlockGroups * group_lines * line_bytes;
   }
 };
 
@@ -76,11 +78,12 @@ struct PanelView {
   std::int64_t rows = 0;        // real rows; the last panel may hold fewer than 16
 };
 
-// Where a panel's first block is. Group j of block b is at groups + j * group_step + b *
-// block_step.
+// Where a panel's first block is. Line i of group j of block b is at groups + i * line_step +
+// j * group_step + b * block_step.
 struct PanelPlace {
   const std::byte* header;
   const std::byte* groups;
+  std::size_t line_step;
   std::size_t group_step;
   std::size_t block_step;
 };

@@ -56,28 +56,30 @@ Traits traits_of(DType type) {
 struct Block {
   Bytes header;
   Bytes groups;
+  std::size_t line_step;
   std::size_t group_step;
-  [[nodiscard]] Bytes group(int index) const {
-    return groups + static_cast<std::size_t>(index) * group_step;
+  [[nodiscard]] Bytes line(int group, std::size_t index) const {
+    return groups + static_cast<std::size_t>(group) * group_step + index * line_step;
   }
 };
 
 // Quad `index` (0..63) of a block, as bytes.
 Quad unpack_quad(const Traits& traits, const Block& block, int index) {
   const PanelFormat& format = traits.format;
-  Bytes group = block.group(index / 8);
+  const int group = index / 8;
+  const auto quad_index = static_cast<std::size_t>(index % 8);
   Quad quad;
   if (format.type == DType::kQ8_0) {
-    std::memcpy(quad.data(), group + index % 8 * kQuadBytes, kQuadBytes);
+    std::memcpy(quad.data(), block.line(group, quad_index), kQuadBytes);
     return quad;
   }
-  Bytes line = group + index % 8 / 2 * kQuadBytes;
+  Bytes line = block.line(group, format.high_lines + quad_index / 2);
   for (int i = 0; i < kQuadBytes; ++i) {
     quad[i] = static_cast<std::uint8_t>((line[i] >> (index % 2 * 4)) & 15);
   }
-  if (format.high == 0) return quad;
-  const bool sixths = format.type == DType::kQ6_K;
-  Bytes high = group + format.high + (sixths ? index % 8 / 4 : 0) * kQuadBytes;
+  if (format.high_lines == 0) return quad;
+  const bool sixths = format.high_lines == 2;
+  Bytes high = block.line(group, sixths ? quad_index / 4 : 0);
   const int shift = sixths ? index % 4 * 2 : index % 8;
   const int mask = sixths ? 3 : 1;
   for (int i = 0; i < kQuadBytes; ++i) {
@@ -214,10 +216,10 @@ void add_float_block(const Traits& traits, const Block& block, std::int32_t b, c
   const int bytes = traits.format.type == DType::kF32 ? 4 : 2;
   const std::int64_t first = std::int64_t{b} * kBlockColumns;
   for (int c = 0; c < kBlockColumns; ++c) {
+    Bytes column = block.line(c / 32, static_cast<std::size_t>(c % 32));
     const float x = token.tile.values[(first + c) * token.tile.rows + token.row];
     for (int r = 0; r < kPanelRows; ++r) {
-      const float w =
-          number_at(traits.format.type, block.group(c / 32) + (c % 32 * kPanelRows + r) * bytes);
+      const float w = number_at(traits.format.type, column + r * bytes);
       sums[r] = std::fma(w, x, sums[r]);
     }
   }
@@ -320,7 +322,8 @@ void matmul(const PanelView& weights, std::int64_t first_panel, std::int32_t pan
       for (std::int32_t b = 0; b < weights.blocks; ++b) {
         const std::size_t before = static_cast<std::size_t>(b) * place.block_step;
         const Block block{reinterpret_cast<Bytes>(place.header) + before,
-                          reinterpret_cast<Bytes>(place.groups) + before, place.group_step};
+                          reinterpret_cast<Bytes>(place.groups) + before, place.line_step,
+                          place.group_step};
         add_block(traits, block, b, Token{tile, t}, sums);
       }
       float* to = out + t * stride + p * kPanelRows;
