@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/thread_pool.h"
@@ -26,15 +27,18 @@ template <class T>
 class AlignedArray {
  public:
   static Result<AlignedArray> make(std::size_t count) {
-    constexpr std::size_t kAlignment = 64;
+    // Large arrays get huge pages: kernels walk through them once for every few panels of weights.
+    constexpr std::size_t kHugePage = 2U << 20;
+    const std::size_t alignment = count * sizeof(T) >= kHugePage ? kHugePage : 64;
     AlignedArray array;
-    const std::size_t bytes = (count * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    array.data_.reset(static_cast<T*>(std::aligned_alloc(kAlignment, std::max(bytes, kAlignment))));
+    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
+    array.data_.reset(static_cast<T*>(std::aligned_alloc(alignment, std::max(bytes, alignment))));
     if (array.data_ == nullptr) {
       return fail(ErrorCode::kResourceExhausted,
                   "not enough memory for " + std::to_string(bytes >> 20) +
                       " MiB of intermediate results; use a smaller batch or free memory");
     }
+    if (alignment == kHugePage) ::madvise(array.data_.get(), bytes, MADV_HUGEPAGE);
     std::memset(array.data_.get(), 0, bytes);
     array.count_ = count;
     return array;
@@ -170,7 +174,8 @@ class CpuBackend : public Backend {
 
   void multiply(const PanelView& weights, const CpuActivations& in, float* out, std::int64_t stride,
                 bool add, std::int64_t first_panel, std::int32_t panels) const;
-  [[nodiscard]] std::int32_t panels_per_chunk(const PanelView& weights, std::int32_t rows) const;
+  [[nodiscard]] std::int32_t panels_per_chunk(const PanelView& weights, std::int32_t rows,
+                                              std::size_t matrices = 1) const;
   void quantize_rows(const float* in, std::int32_t stride, CpuActivations& out);
   void store_token(const SequenceRows& sequence, std::int32_t position, const AttentionShape& shape,
                    KvType type, const KvSlot& slot, Rows keys, Rows values) const;
@@ -312,11 +317,12 @@ void CpuBackend::quantize_rows(const float* in, std::int32_t stride, CpuActivati
 
 // An even number of panels (kernels take two at a time) whose weights fit the second-level cache
 // beside a tile, but enough chunks for every thread to get several.
-std::int32_t CpuBackend::panels_per_chunk(const PanelView& weights, std::int32_t rows) const {
+std::int32_t CpuBackend::panels_per_chunk(const PanelView& weights, std::int32_t rows,
+                                          std::size_t matrices) const {
   const std::size_t budget = rows > 2 * kTileRows ? 640U << 10 : 96U << 10;
   const std::int64_t panels = (weights.rows + kPanelRows - 1) / kPanelRows;
   const std::int64_t fair = panels / (std::int64_t{pool_.size()} * 6);
-  const auto fitting = static_cast<std::int64_t>(budget / weights.panel_bytes);
+  const auto fitting = static_cast<std::int64_t>(budget / matrices / weights.panel_bytes);
   return static_cast<std::int32_t>(std::max<std::int64_t>(std::min(fair, fitting) & ~1LL, 2));
 }
 
@@ -375,7 +381,7 @@ void CpuBackend::gate_up(const Matrix& gate, const Matrix& up, const Activations
   to.rows = from.rows;
   const PanelView& gates = cpu(gate).panels;
   const PanelView& ups = cpu(up).panels;
-  const std::int32_t size = panels_per_chunk(gates, from.rows);
+  const std::int32_t size = panels_per_chunk(gates, from.rows, 2);
   const std::int64_t panels = (gates.rows + kPanelRows - 1) / kPanelRows;
   const std::int64_t stride = to.columns;
   pool_.run((panels + size - 1) / size, [&](std::int64_t chunk, int thread) {

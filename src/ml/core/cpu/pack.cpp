@@ -318,10 +318,17 @@ std::int64_t panels_of(std::int64_t rows) { return (rows + kPanelRows - 1) / kPa
 }  // namespace
 
 const PanelFormat& panel_format(DType type) {
-  const auto found = std::find_if(kFormats.begin(), kFormats.end(),
-                                  [&](const PanelFormat& format) { return format.type == type; });
-  NOTSO_CHECK(found != kFormats.end());
-  return *found;
+  // Kernels ask for every few panels, so the place is looked up by the type's number.
+  static constexpr auto kIndex = [] {
+    std::array<std::uint8_t, 32> index{};
+    for (std::size_t i = 0; i < kFormats.size(); ++i) {
+      index[static_cast<std::size_t>(kFormats[i].type)] = static_cast<std::uint8_t>(i);
+    }
+    return index;
+  }();
+  const PanelFormat& format = kFormats[kIndex[static_cast<std::size_t>(type)]];
+  NOTSO_DCHECK(format.type == type);
+  return format;
 }
 
 std::size_t packed_bytes(DType type, std::int64_t rows, std::int64_t columns) {

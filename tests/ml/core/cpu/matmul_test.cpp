@@ -57,12 +57,11 @@ void expect_same_row(const Floats& actual, std::size_t actual_row, const Floats&
 }
 
 // Compares with sums of doubles. Products of K types may lose the lowest bits of their groups' sums
-// (see avx512_matmul.cpp); the NEON tables keep them, and so does AVX2 where there are no mins.
+// (see avx512_matmul.cpp); the NEON tables keep them.
 void expect_near_f64(const KernelTable& table, const TestMatrix& matrix, const TestTile& tile,
                      const Floats& actual) {
   const Floats weights = matrix.weights();
-  const bool exact = !is_k_type(matrix.type) || table.name.starts_with("neon") ||
-                     (table.name == "avx2" && matrix.type == DType::kQ6_K);
+  const bool exact = !is_k_type(matrix.type) || table.name.starts_with("neon");
   const double tolerance = exact ? 2e-6 : 3e-4;
   for (std::int32_t t = 0; t < tile.rows; ++t) {
     for (std::int64_t r = 0; r < matrix.rows; ++r) {
