@@ -1,6 +1,5 @@
 // notso generate: continues a prompt and streams the text, with the speed on stderr at the end.
 
-#include <array>
 #include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 
 #include "app/command.h"
 #include "app/model_setup.h"
+#include "app/text_input.h"
 #include "service/engine/sampler.h"
 
 namespace notso {
@@ -68,22 +68,6 @@ class Generation {
   std::vector<float> logits_;
   std::int32_t position_ = 0;
 };
-
-Result<std::string> read_prompt(const GenerateFlags& flags) {
-  if (flags.prompt_file.empty()) return flags.prompt;
-  std::FILE* file = std::fopen(flags.prompt_file.c_str(), "rb");
-  if (file == nullptr) {
-    return fail(ErrorCode::kNotFound,
-                flags.prompt_file + ": cannot be opened; check the path given to --file");
-  }
-  std::string text;
-  std::array<char, 65536> buffer;
-  for (std::size_t got = 0; (got = std::fread(buffer.data(), 1, buffer.size(), file)) > 0;) {
-    text.append(buffer.data(), got);
-  }
-  std::fclose(file);
-  return text;
-}
 
 Status check_length(const GenerateFlags& flags, const LoadedModel& loaded, std::size_t prompt) {
   if (prompt == 0) {
@@ -164,7 +148,8 @@ Status stream_answer(const GenerateFlags& flags, LoadedModel& loaded, Generation
 }
 
 Status generate(const GenerateFlags& flags) {
-  const auto prompt = read_prompt(flags);
+  const Result<std::string> prompt =
+      flags.prompt_file.empty() ? flags.prompt : read_text(flags.prompt_file);
   if (!prompt) return tl::unexpected<Error>(prompt.error());
   auto loaded = load_model(flags.model, 1);
   if (!loaded) return pass_on(loaded);

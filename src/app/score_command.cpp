@@ -4,14 +4,13 @@
 #include <cmath>
 #include <cstdio>
 #include <fmt/format.h>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
 #include "app/command.h"
 #include "app/json_text.h"
 #include "app/model_setup.h"
+#include "app/text_input.h"
 #include "service/engine/sampler.h"
 
 namespace notso {
@@ -31,13 +30,9 @@ struct ScoreFlags {
 Result<std::vector<TokenId>> tokens_of(const ScoreFlags& flags, const LoadedModel& loaded) {
   std::vector<TokenId> tokens = flags.tokens;
   if (!flags.file.empty()) {
-    std::ifstream in(flags.file, std::ios::binary);
-    if (!in) {
-      return fail(ErrorCode::kNotFound,
-                  flags.file + ": cannot be opened; check the path given to --file");
-    }
-    const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    tokens = loaded.tokenizer->encode(text);
+    const auto text = read_text(flags.file);
+    if (!text) return tl::unexpected<Error>(text.error());
+    tokens = loaded.tokenizer->encode(*text);
   }
   if (tokens.empty()) {
     return fail(ErrorCode::kInvalidArgument, "there is no token to score; give some text");

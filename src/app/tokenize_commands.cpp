@@ -1,7 +1,6 @@
 // notso tokenize and notso detokenize: text to token ids and back.
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdio>
 #include <fmt/format.h>
@@ -12,6 +11,7 @@
 
 #include "app/command.h"
 #include "app/json_text.h"
+#include "app/text_input.h"
 #include "ml/core/gguf/gguf.h"
 #include "ml/core/tokenizer/tokenizer.h"
 
@@ -58,25 +58,6 @@ Result<TokenizerPtr> open_tokenizer(const VocabularyFlags& flags) {
   return Tokenizer::from_gguf(**file);
 }
 
-// All of a file or, without a path, of standard input.
-Result<std::string> read_all(const std::string& path) {
-  std::FILE* file = path.empty() ? stdin : std::fopen(path.c_str(), "rb");
-  std::string text;
-  bool failed = file == nullptr;
-  std::array<char, 65536> part;
-  while (!failed) {
-    const std::size_t count = std::fread(part.data(), 1, part.size(), file);
-    text.append(part.data(), count);
-    if (count < part.size()) break;
-  }
-  failed = failed || std::ferror(file) != 0;
-  if (file != nullptr && file != stdin) std::fclose(file);
-  if (!failed) return text;
-  return fail(ErrorCode::kNotFound,
-              path.empty() ? "standard input cannot be read"
-                           : fmt::format("cannot read '{}': check the path given to --file", path));
-}
-
 void print_tokens(const Tokenizer& tokenizer, const std::vector<TokenId>& ids,
                   const TokenizeFlags& flags) {
   std::string out;
@@ -108,7 +89,7 @@ int tokenize(const TokenizeFlags& flags, bool text_given) {
   if (!tokenizer) return report_error(tokenizer.error());
   std::string text = flags.text;
   if (!text_given) {
-    Result<std::string> read = read_all(flags.file);
+    Result<std::string> read = read_text(flags.file);
     if (!read) return report_error(read.error());
     text = std::move(*read);
   }
@@ -118,7 +99,7 @@ int tokenize(const TokenizeFlags& flags, bool text_given) {
 
 // Ids from standard input, with white space or commas between them.
 Result<std::vector<TokenId>> read_ids() {
-  Result<std::string> text = read_all("");
+  Result<std::string> text = read_text("");
   if (!text) return pass_on(text);
   std::replace(text->begin(), text->end(), ',', ' ');
   std::vector<TokenId> ids;

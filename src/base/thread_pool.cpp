@@ -27,12 +27,17 @@ void relax() {
 
 }  // namespace
 
-// A loop is published by raising `generation`; every helper joins each generation once and reports
-// by raising `finished`. Helpers that sleep are counted, so that a caller without sleepers makes no
+// The gate tells helpers whether there is a loop to join: its number, whether it is open, and how
+// many helpers are inside. The caller opens it for a loop, closes it when no chunk is left, and
+// waits only for helpers that are inside: one that the system did not run in time misses the loop
+// and delays nobody. Helpers that sleep are counted, so that a caller without sleepers makes no
 // system call.
 struct ThreadPool::Team {
-  std::atomic<std::uint64_t> generation{0};
-  std::atomic<int> finished{0};
+  static constexpr std::uint64_t kInside = 0xffff;  // mask of the helpers inside
+  static constexpr std::uint64_t kOpen = 0x10000;
+  static constexpr std::uint64_t kNextLoop = 0x20000;
+
+  std::atomic<std::uint64_t> gate{0};
   std::atomic<std::int64_t> next_chunk{0};
   std::atomic<bool> stopping{false};
   std::int64_t chunks = 0;
@@ -44,6 +49,8 @@ struct ThreadPool::Team {
   int sleepers = 0;  // guarded by mutex
   std::vector<std::thread> helpers;
 
+  static std::uint64_t loop_of(std::uint64_t value) { return value / kNextLoop; }
+
   void take_chunks(int thread) {
     for (;;) {
       const std::int64_t chunk = next_chunk.fetch_add(1, std::memory_order_relaxed);
@@ -52,37 +59,54 @@ struct ThreadPool::Team {
     }
   }
 
-  void wait_for_generation_after(std::uint64_t seen) {
+  void wait_for_loop_after(std::uint64_t seen) {
     for (int i = 0; i < kSpins; ++i) {
-      if (generation.load(std::memory_order_acquire) != seen) return;
+      if (loop_of(gate.load(std::memory_order_acquire)) != seen) return;
       relax();
     }
     std::unique_lock lock(mutex);
     ++sleepers;
-    wake.wait(lock, [&] { return generation.load(std::memory_order_acquire) != seen; });
+    wake.wait(lock, [&] { return loop_of(gate.load(std::memory_order_acquire)) != seen; });
     --sleepers;
   }
 
   void help(int thread) {
     std::uint64_t seen = 0;
     for (;;) {
-      wait_for_generation_after(seen);
-      ++seen;
+      wait_for_loop_after(seen);
       if (stopping.load(std::memory_order_acquire)) return;
-      take_chunks(thread);
-      finished.fetch_add(1, std::memory_order_release);
+      std::uint64_t value = gate.load(std::memory_order_acquire);
+      seen = loop_of(value);
+      while ((value & kOpen) != 0 && loop_of(value) == seen) {
+        if (!gate.compare_exchange_weak(value, value + 1, std::memory_order_acq_rel)) continue;
+        take_chunks(thread);
+        gate.fetch_sub(1, std::memory_order_release);
+        break;
+      }
     }
   }
 
-  // The generation is raised under the mutex, so a helper that is about to sleep cannot miss it.
-  void publish() {
+  // Raises the loop's number, under the mutex, so that a helper about to sleep cannot miss it.
+  void open() {
     bool anyone_sleeps = false;
     {
       const std::lock_guard lock(mutex);
-      generation.fetch_add(1, std::memory_order_release);
+      gate.fetch_add(kNextLoop + kOpen, std::memory_order_release);
       anyone_sleeps = sleepers > 0;
     }
     if (anyone_sleeps) wake.notify_all();
+  }
+
+  // Lets nobody in any more and waits until all are out.
+  void close() {
+    gate.fetch_sub(kOpen, std::memory_order_acq_rel);
+    for (int i = 0; (gate.load(std::memory_order_acquire) & kInside) != 0; ++i) {
+      if (i < kSpins) {
+        relax();
+      } else {
+        std::this_thread::yield();
+      }
+    }
   }
 };
 
@@ -94,7 +118,7 @@ ThreadPool::ThreadPool(int size) : size_(size < 1 ? 1 : size), team_(std::make_u
 
 ThreadPool::~ThreadPool() {
   team_->stopping.store(true, std::memory_order_release);
-  team_->publish();
+  team_->open();
   for (auto& helper : team_->helpers) helper.join();
 }
 
@@ -108,17 +132,9 @@ void ThreadPool::run_erased(std::int64_t chunks, Task task, void* context) {
   team_->task = task;
   team_->context = context;
   team_->next_chunk.store(0, std::memory_order_relaxed);
-  team_->finished.store(0, std::memory_order_relaxed);
-  team_->publish();
+  team_->open();
   team_->take_chunks(0);
-  const int helpers = size_ - 1;
-  for (int i = 0; team_->finished.load(std::memory_order_acquire) != helpers; ++i) {
-    if (i < kSpins) {
-      relax();
-    } else {
-      std::this_thread::yield();
-    }
-  }
+  team_->close();
 }
 
 int physical_core_count() {

@@ -66,11 +66,11 @@ TEST(ThreadPool, WhatHelpersWroteIsSeenAfterTheLoopWithoutAtomics) {
 TEST(ThreadPool, ManyShortLoopsLoseNothing) {
   ThreadPool pool(4);
   std::atomic<std::int64_t> total{0};
-  for (int round = 0; round < 1000; ++round) {
+  for (int round = 0; round < 5000; ++round) {
     pool.run(1 + round % 7, [&](std::int64_t chunk, int) { total += chunk + 1; });
   }
   std::int64_t expected = 0;
-  for (int round = 0; round < 1000; ++round) expected += (1 + round % 7) * (2 + round % 7) / 2;
+  for (int round = 0; round < 5000; ++round) expected += (1 + round % 7) * (2 + round % 7) / 2;
   EXPECT_EQ(total.load(), expected);
 }
 

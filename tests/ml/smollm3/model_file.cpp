@@ -70,9 +70,9 @@ void ModelFile::drop_tensor(const std::string& name) {
 }
 
 void ModelFile::use_yarn() {
-  set("smollm3.context_length", 256u);
+  set("smollm3.context_length", 512u);
   set("smollm3.rope.scaling.type", "yarn");
-  set("smollm3.rope.scaling.factor", 4.0f);
+  set("smollm3.rope.scaling.factor", 8.0f);
   set("smollm3.rope.scaling.original_context_length", 64u);
   set("smollm3.rope.scaling.yarn_beta_fast", 8.0f);
 }

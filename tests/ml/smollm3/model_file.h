@@ -49,7 +49,7 @@ class ModelFile {
   void drop_tensor(const std::string& name);
   void add_tensor(Tensor added) { tensors_.push_back(std::move(added)); }
 
-  // Makes YaRN keys that matter at short positions: factor 4 beyond 64 positions, base 10,000.
+  // Makes YaRN keys that matter at short positions: factor 8 beyond 64 positions.
   void use_yarn();
 
   // Writes the file; returns the path. The same contents and seed give the same bytes.

@@ -133,8 +133,12 @@ class CpuBackend : public Backend {
       : table_(table), pool_(threads), cache_folder_(std::move(cache_folder)) {}
 
   std::string description() const override {
-    return "CPU, " + std::string(table_.name) + " kernels, " + std::to_string(pool_.size()) +
-           (pool_.size() == 1 ? " thread" : " threads");
+    std::string text = "CPU, " + std::string(table_.name) + " kernels, " +
+                       std::to_string(pool_.size()) + (pool_.size() == 1 ? " thread" : " threads");
+    for (const auto& store : stores_) {
+      if (!store->note().empty()) text += "; " + store->note();
+    }
+    return text;
   }
 
   std::string_view kernels() const override { return table_.name; }
