@@ -37,10 +37,17 @@ struct ThreadPool::Team {
   static constexpr std::uint64_t kOpen = 0x10000;
   static constexpr std::uint64_t kNextLoop = 0x20000;
 
+  // The chunks that one thread takes first, in order; others take from it when theirs are done.
+  struct alignas(64) Share {
+    std::atomic<std::int64_t> next{0};
+    std::int64_t end = 0;
+  };
+
+  explicit Team(int size) : shares(static_cast<std::size_t>(size)) {}
+
   std::atomic<std::uint64_t> gate{0};
-  std::atomic<std::int64_t> next_chunk{0};
   std::atomic<bool> stopping{false};
-  std::int64_t chunks = 0;
+  std::vector<Share> shares;
   Task task = nullptr;
   void* context = nullptr;
 
@@ -51,11 +58,23 @@ struct ThreadPool::Team {
 
   static std::uint64_t loop_of(std::uint64_t value) { return value / kNextLoop; }
 
+  void deal(std::int64_t chunks) {
+    const auto threads = static_cast<std::int64_t>(shares.size());
+    for (std::int64_t i = 0; i < threads; ++i) {
+      Share& share = shares[static_cast<std::size_t>(i)];
+      share.next.store(chunks * i / threads, std::memory_order_relaxed);
+      share.end = chunks * (i + 1) / threads;
+    }
+  }
+
   void take_chunks(int thread) {
-    for (;;) {
-      const std::int64_t chunk = next_chunk.fetch_add(1, std::memory_order_relaxed);
-      if (chunk >= chunks) return;
-      task(context, chunk, thread);
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      Share& share = shares[(static_cast<std::size_t>(thread) + i) % shares.size()];
+      for (;;) {
+        const std::int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+        if (chunk >= share.end) break;
+        task(context, chunk, thread);
+      }
     }
   }
 
@@ -110,7 +129,8 @@ struct ThreadPool::Team {
   }
 };
 
-ThreadPool::ThreadPool(int size) : size_(size < 1 ? 1 : size), team_(std::make_unique<Team>()) {
+ThreadPool::ThreadPool(int size)
+    : size_(size < 1 ? 1 : size), team_(std::make_unique<Team>(size_)) {
   for (int i = 1; i < size_; ++i) {
     team_->helpers.emplace_back([team = team_.get(), i] { team->help(i); });
   }
@@ -128,10 +148,9 @@ void ThreadPool::run_erased(std::int64_t chunks, Task task, void* context) {
     for (std::int64_t i = 0; i < chunks; ++i) task(context, i, 0);
     return;
   }
-  team_->chunks = chunks;
   team_->task = task;
   team_->context = context;
-  team_->next_chunk.store(0, std::memory_order_relaxed);
+  team_->deal(chunks);
   team_->open();
   team_->take_chunks(0);
   team_->close();

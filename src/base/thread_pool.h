@@ -1,6 +1,7 @@
-// A fixed team of threads for short parallel loops: the caller is one of them, chunks are taken
-// from a shared counter (the machine's owner may slow any core at any time), and idle threads spin
-// briefly, then sleep.
+// A fixed team of threads for short parallel loops: the caller is one of them. Each thread has a
+// share of neighbouring chunks, so that memory is read on from where it stopped, and takes from the
+// others' when its own are done (the machine's owner may slow any core at any time). Idle threads
+// spin briefly, then sleep.
 #pragma once
 
 #include <atomic>

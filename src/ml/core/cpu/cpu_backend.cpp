@@ -319,15 +319,20 @@ void CpuBackend::quantize_rows(const float* in, std::int32_t stride, CpuActivati
   });
 }
 
-// An even number of panels (kernels take two at a time) whose weights fit the second-level cache
-// beside a tile, but enough chunks for every thread to get several.
+// An even number of panels (kernels take two at a time). A prompt's chunk fits the second-level
+// cache beside a tile, since all tiles go by. A few rows read weights only once or twice, from
+// memory, which pays to do in long runs: only as many chunks as it takes to even out the threads.
 std::int32_t CpuBackend::panels_per_chunk(const PanelView& weights, std::int32_t rows,
                                           std::size_t matrices) const {
-  const std::size_t budget = rows > 2 * kTileRows ? 640U << 10 : 96U << 10;
+  constexpr std::size_t kCacheBytes = 640U << 10;
+  const bool prompt = rows > 2 * kTileRows;
   const std::int64_t panels = (weights.rows + kPanelRows - 1) / kPanelRows;
-  const std::int64_t fair = panels / (std::int64_t{pool_.size()} * 6);
-  const auto fitting = static_cast<std::int64_t>(budget / matrices / weights.panel_bytes);
-  return static_cast<std::int32_t>(std::max<std::int64_t>(std::min(fair, fitting) & ~1LL, 2));
+  std::int64_t count = panels / (std::int64_t{pool_.size()} * (prompt ? 6 : 3));
+  if (prompt) {
+    const auto fitting = static_cast<std::int64_t>(kCacheBytes / matrices / weights.panel_bytes);
+    count = std::min(count, fitting);
+  }
+  return static_cast<std::int32_t>(std::max<std::int64_t>(count & ~1LL, 2));
 }
 
 // out[row][16 p ..] (+)= panels [first_panel, first_panel + panels) for all rows.
