@@ -484,21 +484,20 @@ void multiply(DType type, Job<P, T>& job) {
   }
 }
 
-// One or two panels: runs the kernel and puts its sums where they belong.
+// One or two panels, at `places`: runs the kernel and puts its sums where they belong.
 template <int P, int T>
-void run(const PanelView& weights, std::int64_t panel, const TileView& tile, float* out,
-         std::int64_t stride, bool add) {
+void run(const PanelView& weights, std::int64_t panel, const PanelPlace (&places)[P],
+         const TileView& tile, float* out, std::int64_t stride, bool add) {
   Job<P, T> job;
   job.blocks = weights.blocks;
   job.q = tile.q;
   job.meta = tile.meta;
   job.values = tile.values;
   for (int p = 0; p < P; ++p) {
-    const PanelPlace place = panel_place(weights, panel + p);
-    job.headers[p] = reinterpret_cast<Bytes>(place.header);
-    job.groups[p] = reinterpret_cast<Bytes>(place.groups);
-    job.line_step = place.line_step;
-    job.block_step = place.block_step;
+    job.headers[p] = reinterpret_cast<Bytes>(places[p].header);
+    job.groups[p] = reinterpret_cast<Bytes>(places[p].groups);
+    job.line_step = places[p].line_step;
+    job.block_step = places[p].block_step;
     for (int t = 0; t < T; ++t) _mm512_store_ps(job.sums[p][t], _mm512_setzero_ps());
   }
   multiply<P, T>(weights.type, job);
@@ -515,18 +514,33 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
 }
 
 template <int T>
+void run_one(const PanelView& weights, std::int64_t panel, const TileView& tile, float* out,
+             std::int64_t stride, bool add) {
+  const PanelPlace places[1] = {panel_place(weights, panel)};
+  run<1, T>(weights, panel, places, tile, out, stride, add);
+}
+
+template <int T>
 void run_all(const PanelView& weights, std::int64_t first_panel, std::int32_t panels,
              const TileView& tile, float* out, std::int64_t stride, bool add) {
   // Two panels at a time are those of a strip.
   std::int32_t p = 0;
   if (first_panel % 2 != 0 && panels > 0) {
-    run<1, T>(weights, first_panel, tile, out, stride, add);
+    run_one<T>(weights, first_panel, tile, out, stride, add);
     ++p;
   }
-  for (; p + 2 <= panels; p += 2) {
-    run<2, T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);
+  if (p + 2 <= panels) {
+    PanelPlace places[2] = {panel_place(weights, first_panel + p),
+                            panel_place(weights, first_panel + p + 1)};
+    for (; p + 2 <= panels; p += 2) {
+      run<2, T>(weights, first_panel + p, places, tile, out + p * kPanelRows, stride, add);
+      for (PanelPlace& place : places) {
+        place.header += 2 * weights.panel_bytes;
+        place.groups += 2 * weights.panel_bytes;
+      }
+    }
   }
-  if (p < panels) run<1, T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);
+  if (p < panels) run_one<T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);
 }
 
 }  // namespace

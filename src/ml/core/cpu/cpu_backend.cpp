@@ -319,16 +319,16 @@ void CpuBackend::quantize_rows(const float* in, std::int32_t stride, CpuActivati
   });
 }
 
-// An even number of panels (kernels take two at a time). A prompt's chunk fits the second-level
-// cache beside a tile, since all tiles go by. A few rows read weights only once or twice, from
-// memory, which pays to do in long runs: only as many chunks as it takes to even out the threads.
+// An even number of panels (kernels take two at a time). Where several tiles go by, a chunk fits
+// the second-level cache beside one. A single tile reads weights only once, from memory, which pays
+// to do in long runs: only as many chunks as it takes to even out the threads.
 std::int32_t CpuBackend::panels_per_chunk(const PanelView& weights, std::int32_t rows,
                                           std::size_t matrices) const {
-  constexpr std::size_t kCacheBytes = 640U << 10;
-  const bool prompt = rows > 2 * kTileRows;
+  constexpr std::size_t kCacheBytes = 448U << 10;
+  const bool several = rows > kTileRows;
   const std::int64_t panels = (weights.rows + kPanelRows - 1) / kPanelRows;
-  std::int64_t count = panels / (std::int64_t{pool_.size()} * (prompt ? 6 : 3));
-  if (prompt) {
+  std::int64_t count = panels / (std::int64_t{pool_.size()} * (several ? 6 : 3));
+  if (several) {
     const auto fitting = static_cast<std::int64_t>(kCacheBytes / matrices / weights.panel_bytes);
     count = std::min(count, fitting);
   }
