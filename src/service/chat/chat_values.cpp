@@ -45,18 +45,16 @@ Value to_value(const json::value& value) {
   return Value::none();
 }
 
-// The text without the line breaks around it: the tags bring their own.
-std::string_view without_outer_newlines(std::string_view text) {
-  const std::size_t first = text.find_first_not_of('\n');
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of('\n') - first + 1);
-}
+// How the code of a <code> block is called in a message.
+constexpr std::string_view kPythonName = "python";
 
+// Each tag has a line of its own, as the model writes it; those two newlines are not in the
+// message.
 void append_block(jinja::TextBuilder& out, std::string_view open, std::string_view inside,
                   std::string_view close) {
   out.append(open, true);
   out.append("\n", true);
-  out.append(without_outer_newlines(inside), false);
+  out.append(inside, false);
   out.append("\n", true);
   out.append(close, true);
 }
@@ -75,8 +73,8 @@ Value assistant_content(const Message& message, ToolStyle style, const Assistant
   out.append(message.content, false);
   if (!traits.renders_calls) {
     for (const ToolCall& call : message.tool_calls) {
-      if (out.size() > 0 && out.view().back() != '\n') out.append("\n", true);
-      if (style == ToolStyle::kPython) {
+      if (!message.content.empty() || &call != message.tool_calls.data()) out.append("\n", true);
+      if (style == ToolStyle::kPython && call.name == kPythonName) {
         append_block(out, "<code>", call.arguments, "</code>");
       } else {
         append_block(out, "<tool_call>", call_json(call), "</tool_call>");

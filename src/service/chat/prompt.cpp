@@ -145,7 +145,7 @@ struct PromptBuilder::Impl {
     return fmt::format("{}n{}n", mark, turn);
   }
   bool find_turns(const FlatOutput& output, Draft& draft, std::vector<std::size_t>& places) const;
-  [[nodiscard]] bool thinks_twice(std::string_view before, const Message& turn) const;
+  [[nodiscard]] bool thought_misfits(std::string_view before, const Message& turn) const;
   [[nodiscard]] Prompt assemble(const FlatOutput& output, const Draft& draft,
                                 const std::vector<std::size_t>& places) const;
   void encode(std::span<const PromptSpan> spans, std::vector<TokenId>& out) const;
@@ -287,10 +287,13 @@ Result<FlatOutput> PromptBuilder::Impl::render(Draft& draft) const {
   return FlatOutput(*rendered);
 }
 
-// True if the template has closed the block of thought before a turn that brings its own.
-bool PromptBuilder::Impl::thinks_twice(std::string_view before, const Message& turn) const {
+// True if the tags of thought would not come out in pairs: the template has closed a block before a
+// turn that brings its own, or the turn's thought was opened by the prompt that it answered.
+bool PromptBuilder::Impl::thought_misfits(std::string_view before, const Message& turn) const {
   const auto think = tokenizer->find("<think>");
-  return think && turn.tokens.front() == *think && ends_closed_thinking(before);
+  if (!think) return false;
+  const bool opens = std::find(turn.tokens.begin(), turn.tokens.end(), *think) != turn.tokens.end();
+  return opens ? ends_closed_thinking(before) : !turn.reasoning.empty();
 }
 
 // Finds the marks of the token-exact turns. A turn that cannot be one loses its flag; then the
@@ -307,7 +310,7 @@ bool PromptBuilder::Impl::find_turns(const FlatOutput& output, Draft& draft,
     const std::size_t at = text.find(word);
     if (at == std::string_view::npos || at < from ||
         text.find(word, at + 1) != std::string_view::npos ||
-        thinks_twice(text.substr(0, at), *draft.turns[i])) {
+        thought_misfits(text.substr(0, at), *draft.turns[i])) {
       draft.exact[i] = false;
       all = false;
       continue;
@@ -353,6 +356,10 @@ Prompt PromptBuilder::Impl::assemble(const FlatOutput& output, const Draft& draf
     first_span = prompt.spans.size();
   }
   add_text(output.text.size());
+  const std::string_view text = output.text;
+  const std::size_t last = text.find_last_not_of(" \n");
+  prompt.opens_thought = last != std::string_view::npos && output.runs.back().second &&
+                         text.substr(0, last + 1).ends_with("<think>");
   const auto bos = tokenizer->bos();
   if (tokenizer->add_bos() && bos && (prompt.tokens.empty() || prompt.tokens.front() != *bos)) {
     prompt.tokens.insert(prompt.tokens.begin(), *bos);

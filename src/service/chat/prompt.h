@@ -11,7 +11,8 @@
 // as it was when the turn began, and the ids go between. So a conversation that goes on begins
 // with exactly the tokens that were read and sampled before. A turn falls back to its text when its
 // mark does not come out exactly once and in order, or when the template closes the block of
-// thought itself (no-think mode) and the sampled turn has its own: the model must not see both.
+// thought itself (no-think mode) and the sampled turn has its own, so that the model does not see
+// both, or when the turn's thought was opened by the prompt and not by the turn.
 #pragma once
 
 #include <cstddef>
@@ -61,6 +62,8 @@ struct Prompt {
   std::vector<TokenId> tokens;
   std::vector<PromptSpan> spans;  // neighbours differ in origin, or are sampled turns
   PromptInputs inputs;
+  // The template has written <think> for the answer: its first token is inside a thought.
+  bool opens_thought = false;
   // The spans put together.
   [[nodiscard]] std::string text() const;
 };

@@ -69,10 +69,27 @@ TEST(Prompt, PythonCallsAreWrittenBackAsCode) {
   PromptOptions options;
   options.tool_style = ToolStyle::kPython;
   Message turn = assistant_says("");
-  turn.tool_calls = {{"1", "python", "print(1)\n"}};
+  turn.tool_calls = {{"1", "python", "print(1)"}};
   const Prompt prompt = must_render(*builder_of(source()), {user_says("a"), turn}, options);
   EXPECT_THAT(prompt.text(), HasSubstr("assistant\n<code>\nprint(1)\n</code><|im_end|>"));
   EXPECT_EQ(count_token(prompt, "<code>"), 1);
+}
+
+TEST(Prompt, OnlyTheNewlinesOfTheTagsAreAddedToAPastAnswer) {
+  Message turn = assistant_says("", "\nA\n");
+  turn.tool_calls = {{"1", "f", "{}"}};
+  EXPECT_THAT(must_render(*builder_of(source()), {user_says("a"), turn}).text(),
+              HasSubstr("assistant\n<think>\n\nA\n\n</think>\n<tool_call>\n{\"name\""));
+  EXPECT_THAT(must_render(*builder_of(source()), {user_says("a"), assistant_says("b\n\n")}).text(),
+              HasSubstr("assistant\nb\n\n<|im_end|>"));
+}
+
+TEST(Prompt, APromptThatOpensAThoughtSaysSo) {
+  const std::vector<Message> messages = {user_says("<think>")};
+  EXPECT_TRUE(
+      must_render(*builder_of("{{ messages[0].content }}<think>\n"), messages).opens_thought);
+  EXPECT_FALSE(must_render(*builder_of("{{ messages[0].content }}"), messages).opens_thought);
+  EXPECT_FALSE(must_render(*builder_of(source()), messages).opens_thought);
 }
 
 TEST(Prompt, ATemplateThatPrintsThoughtsAndCallsItselfIsLetDoSo) {

@@ -115,6 +115,16 @@ TEST(TokenExact, ThoughtsAreLeftOutWhenTheTemplateClosesTheThinkingItself) {
   EXPECT_NE(prompt.text().find(turn.content), std::string::npos);
 }
 
+TEST(TokenExact, AThoughtThatThePromptOpenedIsRenderedFromItsText) {
+  const auto builder = builder_of(chat_templates()[0].source);
+  Message turn = assistant_says("yes", "hm");
+  sample_text("hm", turn.tokens);
+  turn.tokens.push_back(id_of("</think>"));
+  sample_text("yes", turn.tokens);
+  const Prompt prompt = must_render(*builder, {user_says("a"), turn, user_says("b")});
+  EXPECT_NE(prompt.text().find("<think>\nhm\n</think>\nyes"), std::string::npos);
+}
+
 TEST(TokenExact, ATemplateThatHidesATurnFallsBackToItsText) {
   const auto builder = builder_of("{% for m in messages %}{{ m.content | upper }};{% endfor %}");
   Message turn = assistant_says("yes");
