@@ -31,5 +31,6 @@ void add_tokenize_commands(CLI::App& app, CommandRunner& runner);
 void add_generate_command(CLI::App& app, CommandRunner& runner);
 void add_score_command(CLI::App& app, CommandRunner& runner);
 void add_bench_command(CLI::App& app, CommandRunner& runner);
+void add_render_command(CLI::App& app, CommandRunner& runner);
 
 }  // namespace notso

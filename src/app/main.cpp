@@ -27,6 +27,7 @@ int run(int argc, char** argv) {
   add_generate_command(app, runner);
   add_score_command(app, runner);
   add_bench_command(app, runner);
+  add_render_command(app, runner);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
