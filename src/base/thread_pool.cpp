@@ -1,5 +1,6 @@
 #include "base/thread_pool.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
@@ -48,6 +49,7 @@ struct ThreadPool::Team {
   std::atomic<std::uint64_t> gate{0};
   std::atomic<bool> stopping{false};
   std::vector<Share> shares;
+  std::int64_t most = 1;  // chunks in a range
   Task task = nullptr;
   void* context = nullptr;
 
@@ -67,14 +69,23 @@ struct ThreadPool::Team {
     }
   }
 
+  // Takes the next range of a share; nothing if there is none.
+  bool take(Share& share, std::int64_t& first, std::int64_t& count) const {
+    first = share.next.load(std::memory_order_relaxed);
+    do {
+      const std::int64_t left = share.end - first;
+      if (left <= 0) return false;
+      count = std::clamp<std::int64_t>((left + 1) / 2, 1, most);
+    } while (!share.next.compare_exchange_weak(first, first + count, std::memory_order_relaxed));
+    return true;
+  }
+
   void take_chunks(int thread) {
+    std::int64_t first = 0;
+    std::int64_t count = 0;
     for (std::size_t i = 0; i < shares.size(); ++i) {
       Share& share = shares[(static_cast<std::size_t>(thread) + i) % shares.size()];
-      for (;;) {
-        const std::int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
-        if (chunk >= share.end) break;
-        task(context, chunk, thread);
-      }
+      while (take(share, first, count)) task(context, first, count, thread);
     }
   }
 
@@ -142,12 +153,15 @@ ThreadPool::~ThreadPool() {
   for (auto& helper : team_->helpers) helper.join();
 }
 
-void ThreadPool::run_erased(std::int64_t chunks, Task task, void* context) {
+void ThreadPool::run_erased(std::int64_t chunks, std::int64_t most, Task task, void* context) {
   if (chunks <= 0) return;
   if (size_ == 1 || chunks == 1) {
-    for (std::int64_t i = 0; i < chunks; ++i) task(context, i, 0);
+    for (std::int64_t i = 0; i < chunks; i += most) {
+      task(context, i, std::min(most, chunks - i), 0);
+    }
     return;
   }
+  team_->most = most;
   team_->task = task;
   team_->context = context;
   team_->deal(chunks);

@@ -27,18 +27,27 @@ class ThreadPool {
   // all are done. Which thread runs a chunk is not determined. Does not allocate.
   template <class Body>
   void run(std::int64_t chunks, Body&& body) {
+    run_ranges(chunks, 1,
+               [&](std::int64_t chunk, std::int64_t, int thread) { body(chunk, thread); });
+  }
+
+  // The same for work that likes long runs: calls body(first, count, thread) for ranges of chunks
+  // that together are [0, chunks). A range is half of what its share still has, at most `most`:
+  // long while much is left, short towards the end, when threads must finish together.
+  template <class Body>
+  void run_ranges(std::int64_t chunks, std::int64_t most, Body&& body) {
     using Plain = std::remove_reference_t<Body>;
     run_erased(
-        chunks,
-        [](void* context, std::int64_t chunk, int thread) {
-          (*static_cast<Plain*>(context))(chunk, thread);
+        chunks, most,
+        [](void* context, std::int64_t first, std::int64_t count, int thread) {
+          (*static_cast<Plain*>(context))(first, count, thread);
         },
         const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:
-  using Task = void (*)(void* context, std::int64_t chunk, int thread);
-  void run_erased(std::int64_t chunks, Task task, void* context);
+  using Task = void (*)(void* context, std::int64_t first, std::int64_t count, int thread);
+  void run_erased(std::int64_t chunks, std::int64_t most, Task task, void* context);
 
   struct Team;
   int size_;

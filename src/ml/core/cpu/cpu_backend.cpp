@@ -177,9 +177,9 @@ class CpuBackend : public Backend {
   };
 
   void multiply(const PanelView& weights, const CpuActivations& in, float* out, std::int64_t stride,
-                bool add, std::int64_t first_panel, std::int32_t panels) const;
-  [[nodiscard]] std::int32_t panels_per_chunk(const PanelView& weights, std::int32_t rows,
-                                              std::size_t matrices = 1) const;
+                bool add, std::int64_t first, std::int64_t count) const;
+  [[nodiscard]] static std::int64_t strips_at_once(const PanelView& weights, std::int32_t rows,
+                                                   std::size_t matrices);
   void quantize_rows(const float* in, std::int32_t stride, CpuActivations& out);
   void store_token(const SequenceRows& sequence, std::int32_t position, const AttentionShape& shape,
                    KvType type, const KvSlot& slot, Rows keys, Rows values) const;
@@ -319,68 +319,62 @@ void CpuBackend::quantize_rows(const float* in, std::int32_t stride, CpuActivati
   });
 }
 
-// An even number of panels (kernels take two at a time). Where several tiles go by, a chunk fits
-// the second-level cache beside one. A single tile reads weights only once, from memory, which pays
-// to do in long runs: only as many chunks as it takes to even out the threads.
-std::int32_t CpuBackend::panels_per_chunk(const PanelView& weights, std::int32_t rows,
-                                          std::size_t matrices) const {
+// How many strips a thread may take at once. Where several tiles go by, so many as fit the
+// second-level cache beside one. A single tile reads weights only once, from memory, which pays to
+// do in runs as long as can be.
+std::int64_t CpuBackend::strips_at_once(const PanelView& weights, std::int32_t rows,
+                                        std::size_t matrices) {
   constexpr std::size_t kCacheBytes = 448U << 10;
-  const bool several = rows > kTileRows;
-  const std::int64_t panels = (weights.rows + kPanelRows - 1) / kPanelRows;
-  std::int64_t count = panels / (std::int64_t{pool_.size()} * (several ? 6 : 3));
-  if (several) {
-    const auto fitting = static_cast<std::int64_t>(kCacheBytes / matrices / weights.panel_bytes);
-    count = std::min(count, fitting);
-  }
-  return static_cast<std::int32_t>(std::max<std::int64_t>(count & ~1LL, 2));
+  if (rows <= kTileRows) return strip_count(weights.rows);
+  const std::size_t strip_bytes = kStripPanels * weights.panel_bytes * matrices;
+  return static_cast<std::int64_t>(std::max<std::size_t>(kCacheBytes / strip_bytes, 1));
 }
 
-// out[row][16 p ..] (+)= panels [first_panel, first_panel + panels) for all rows.
+// out[row][..] (+)= strips [first, first + count) of the weights for all rows. `out` is where the
+// matrix's first row goes.
 void CpuBackend::multiply(const PanelView& weights, const CpuActivations& in, float* out,
-                          std::int64_t stride, bool add, std::int64_t first_panel,
-                          std::int32_t panels) const {
-  const std::int64_t total = (weights.rows + kPanelRows - 1) / kPanelRows;
-  const auto count = static_cast<std::int32_t>(std::min<std::int64_t>(panels, total - first_panel));
+                          std::int64_t stride, bool add, std::int64_t first,
+                          std::int64_t count) const {
+  const std::int64_t panel = first * kStripPanels;
+  const std::int64_t panels = (weights.rows + kPanelRows - 1) / kPanelRows;
+  const auto taken = static_cast<std::int32_t>(std::min(count * kStripPanels, panels - panel));
+  float* to = out + panel * kPanelRows;
   for (std::int32_t t = 0; t < in.tile_count(); ++t) {
-    table_.matmul(weights, first_panel, count, in.tile(t), out + t * kTileRows * stride, stride,
-                  add);
+    table_.matmul(weights, panel, taken, in.tile(t), to + t * kTileRows * stride, stride, add);
   }
 }
 
 void CpuBackend::project(std::span<const Matrix* const> weights, const Activations& in, Rows out) {
   const CpuActivations& from = cpu(in);
-  constexpr std::size_t kMost = 4;
-  NOTSO_CHECK(weights.size() <= kMost);
-  std::int64_t chunk_end[kMost] = {};
-  std::int32_t size[kMost] = {};
-  std::int64_t chunks = 0;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    const PanelView& view = cpu(*weights[i]).panels;
-    size[i] = panels_per_chunk(view, from.rows);
-    const std::int64_t panels = (view.rows + kPanelRows - 1) / kPanelRows;
-    chunks += (panels + size[i] - 1) / size[i];
-    chunk_end[i] = chunks;
+  std::int64_t strips = 0;
+  std::int64_t most = 0;
+  for (const Matrix* weight : weights) {
+    const PanelView& view = cpu(*weight).panels;
+    strips += strip_count(view.rows);
+    most = std::max(most, strips_at_once(view, from.rows, 1));
   }
-  pool_.run(chunks, [&](std::int64_t chunk, int) {
-    std::size_t which = 0;
-    std::int64_t column = 0;
-    while (chunk >= chunk_end[which]) column += weights[which++]->rows();
-    const std::int64_t within = chunk - (which == 0 ? 0 : chunk_end[which - 1]);
-    const std::int64_t panel = within * size[which];
-    multiply(cpu(*weights[which]).panels, from, out.data + column + panel * kPanelRows, out.stride,
-             false, panel, size[which]);
+  pool_.run_ranges(strips, most, [&](std::int64_t first, std::int64_t count, int) {
+    std::int64_t before = 0;  // strips of the matrices that were passed
+    float* to = out.data;
+    for (const Matrix* weight : weights) {
+      const PanelView& view = cpu(*weight).panels;
+      const std::int64_t own = strip_count(view.rows);
+      const std::int64_t low = std::max<std::int64_t>(first - before, 0);
+      const std::int64_t high = std::min(first + count - before, own);
+      if (low < high) multiply(view, from, to, out.stride, false, low, high - low);
+      before += own;
+      to += view.rows;
+    }
   });
 }
 
 void CpuBackend::project_add(const Matrix& weight, const Activations& in, Rows sum) {
   const CpuActivations& from = cpu(in);
   const PanelView& view = cpu(weight).panels;
-  const std::int32_t size = panels_per_chunk(view, from.rows);
-  const std::int64_t panels = (view.rows + kPanelRows - 1) / kPanelRows;
-  pool_.run((panels + size - 1) / size, [&](std::int64_t chunk, int) {
-    const std::int64_t panel = chunk * size;
-    multiply(view, from, sum.data + panel * kPanelRows, sum.stride, true, panel, size);
-  });
+  pool_.run_ranges(strip_count(view.rows), strips_at_once(view, from.rows, 1),
+                   [&](std::int64_t first, std::int64_t count, int) {
+                     multiply(view, from, sum.data, sum.stride, true, first, count);
+                   });
 }
 
 void CpuBackend::gate_up(const Matrix& gate, const Matrix& up, const Activations& in,
@@ -390,26 +384,24 @@ void CpuBackend::gate_up(const Matrix& gate, const Matrix& up, const Activations
   to.rows = from.rows;
   const PanelView& gates = cpu(gate).panels;
   const PanelView& ups = cpu(up).panels;
-  const std::int32_t size = panels_per_chunk(gates, from.rows, 2);
-  const std::int64_t panels = (gates.rows + kPanelRows - 1) / kPanelRows;
   const std::int64_t stride = to.columns;
-  pool_.run((panels + size - 1) / size, [&](std::int64_t chunk, int thread) {
+  const auto chunk = [&](std::int64_t first, std::int64_t count, int thread) {
+    constexpr std::int64_t kStripRows = kStripPanels * kPanelRows;
     float* scratch = scratch_.data() + static_cast<std::size_t>(thread) * scratch_floats_;
-    const std::int64_t panel = chunk * size;
-    const auto count = static_cast<std::int32_t>(std::min<std::int64_t>(size, panels - panel));
-    const std::int64_t first = panel * kPanelRows;
-    const auto width =
-        static_cast<std::int32_t>(std::min<std::int64_t>(count * kPanelRows, gates.rows - first));
+    const std::int64_t row = first * kStripRows;
+    const auto width = static_cast<std::int32_t>(std::min(count * kStripRows, gates.rows - row));
+    const std::int32_t panels = (width + kPanelRows - 1) / kPanelRows;
     for (std::int32_t t = 0; t < from.tile_count(); ++t) {
       const TileView tile = from.tile(t);
-      float* hidden = staging_.data() + std::int64_t{t} * kTileRows * stride + first;
-      table_.matmul(gates, panel, count, tile, hidden, stride, false);
-      table_.matmul(ups, panel, count, tile, scratch, width, false);
+      float* hidden = staging_.data() + std::int64_t{t} * kTileRows * stride + row;
+      table_.matmul(gates, first * kStripPanels, panels, tile, hidden, stride, false);
+      table_.matmul(ups, first * kStripPanels, panels, tile, scratch, width, false);
       for (std::int32_t r = 0; r < tile.rows; ++r) {
         table_.silu_mul(hidden + r * stride, scratch + r * width, width);
       }
     }
-  });
+  };
+  pool_.run_ranges(strip_count(gates.rows), strips_at_once(gates, from.rows, 2), chunk);
   quantize_rows(staging_.data(), to.columns, to);
 }
 
