@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "app/text_input.h"
 #include "service/chat/content.h"
 
 namespace notso {
@@ -13,7 +14,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kFileBytesMax = std::size_t{64} << 20U;
 constexpr std::array<const char*, 4> kRoles = {"system", "user", "assistant", "tool"};
 
 json::object to_json(const Message& message) {
@@ -32,9 +32,8 @@ json::object to_json(const Message& message) {
   return out;
 }
 
-tl::unexpected<Error> file_error(const std::string& path, const char* what) {
-  return fail(ErrorCode::kNotFound,
-              "cannot " + std::string(what) + " '" + path + "': " + std::strerror(errno));
+tl::unexpected<Error> write_error(const std::string& path) {
+  return fail(ErrorCode::kNotFound, "cannot write '" + path + "': " + std::strerror(errno));
 }
 
 }  // namespace
@@ -44,28 +43,16 @@ Status save_conversation(const std::string& path, std::span<const Message> messa
   for (const Message& message : messages) list.push_back(to_json(message));
   const std::string text = json::serialize(json::object{{"messages", std::move(list)}}) + "\n";
   std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return file_error(path, "write");
+  if (file == nullptr) return write_error(path);
   const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) != 0 || !written) return file_error(path, "write");
+  if (std::fclose(file) != 0 || !written) return write_error(path);
   return {};
 }
 
 Result<std::vector<Message>> load_conversation(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) return file_error(path, "read");
-  std::string text;
-  std::array<char, 65536> part;
-  for (std::size_t got = 0;
-       text.size() <= kFileBytesMax && (got = std::fread(part.data(), 1, part.size(), file)) > 0;) {
-    text.append(part.data(), got);
-  }
-  const bool failed = std::ferror(file) != 0;
-  std::fclose(file);
-  if (failed) return file_error(path, "read");
-  if (text.size() > kFileBytesMax) {
-    return fail(ErrorCode::kResourceExhausted, "'" + path + "' is larger than 64 MiB");
-  }
-  return parse_messages(text);
+  const auto text = read_text(path);
+  if (!text) return tl::unexpected<Error>(text.error());
+  return parse_messages(*text);
 }
 
 }  // namespace notso
