@@ -28,6 +28,7 @@ int report_error(const Error& error);
 void add_inspect_command(CLI::App& app, CommandRunner& runner);
 void add_synth_command(CLI::App& app, CommandRunner& runner);
 void add_tokenize_commands(CLI::App& app, CommandRunner& runner);
+void add_chat_command(CLI::App& app, CommandRunner& runner);
 void add_generate_command(CLI::App& app, CommandRunner& runner);
 void add_score_command(CLI::App& app, CommandRunner& runner);
 void add_bench_command(CLI::App& app, CommandRunner& runner);

@@ -21,6 +21,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", "notso " NOTSO_VERSION);
   CommandRunner runner;
+  add_chat_command(app, runner);
   add_inspect_command(app, runner);
   add_synth_command(app, runner);
   add_tokenize_commands(app, runner);

@@ -78,6 +78,7 @@ Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs
                     " tokens, but the model only " + std::to_string((*model)->config().vocab) +
                     "; get the file again");
   }
+  loaded.file = std::move(*file);
   loaded.tokenizer = std::move(*vocabulary);
   loaded.backend = std::move(*backend);
   loaded.model = std::move(*model);

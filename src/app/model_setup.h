@@ -9,6 +9,7 @@
 #include "app/command.h"
 #include "base/result.h"
 #include "ml/core/backend.h"
+#include "ml/core/gguf/gguf.h"
 #include "ml/core/tokenizer/tokenizer.h"
 #include "ml/smollm3/model.h"
 
@@ -32,6 +33,7 @@ void add_machine_flags(CLI::App& command, ModelFlags& flags);
 // A model ready to run. The members are destroyed in reverse order, so the model goes before its
 // backend.
 struct LoadedModel {
+  std::shared_ptr<const GgufFile> file;
   std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<smollm3::Model> model;

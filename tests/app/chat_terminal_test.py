@@ -1,0 +1,109 @@
+"""notso chat on a pseudo-terminal: it starts, answers, stops an answer on Ctrl-C, and leaves.
+
+usage: chat_terminal_test.py NOTSO
+"""
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+LIMIT_S = 60
+
+
+class Terminal:
+    """A program with a terminal of its own, and what it has written."""
+
+    def __init__(self, command, environment):
+        self.text = ""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.execve(command[0], command, environment)
+
+    def expect(self, pattern):
+        """Waits until the pattern appears in what is new, and takes all up to its end."""
+        end = time.monotonic() + LIMIT_S
+        while True:
+            found = re.search(pattern, self.text)
+            if found:
+                before = self.text[: found.end()]
+                self.text = self.text[found.end() :]
+                return before
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([self.fd], [], [], left)[0]:
+                sys.exit(f"no {pattern!r} within {LIMIT_S} s in {self.text!r}")
+            try:
+                part = os.read(self.fd, 65536)
+            except OSError:
+                part = b""
+            if not part:
+                sys.exit(f"the program ended before {pattern!r}: {self.text!r}")
+            self.text += part.decode("utf-8", "replace")
+
+    def type(self, text):
+        os.write(self.fd, text.encode())
+
+    def exit_code(self):
+        """Reads to the end; the program must leave by itself."""
+        signal.alarm(LIMIT_S)
+        try:
+            while os.read(self.fd, 65536):
+                pass
+        except OSError:
+            pass
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def main():
+    notso = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder:
+        model = os.path.join(folder, "tiny.gguf")
+        subprocess.run([notso, "synth", model, "--size", "tiny"], check=True, capture_output=True)
+        environment = {"NOTSO_HOME": folder, "TERM": "xterm", "PATH": "/usr/bin:/bin",
+                       "NO_COLOR": "1"}
+        chat = [notso, "chat", "-m", model, "--threads", "1", "--ctx", "60000", "--thinking", "off",
+                "--temperature", "1.5"]
+
+        terminal = Terminal(chat, environment)
+        terminal.expect(r"/help lists the commands")
+        terminal.expect("> ")
+        terminal.type("/help\r")
+        terminal.expect(r"/regenerate")
+        terminal.expect("> ")
+        terminal.type("/nonsense\r")
+        terminal.expect(r"there is no command /nonsense")
+        terminal.expect("> ")
+        terminal.type("a line\x03")
+        terminal.expect("> ")
+        terminal.type("tell me a long story\r")
+        terminal.expect(r"story\s+\S+")
+        terminal.type("\x03")
+        terminal.expect(r"Stopped\.")
+        terminal.expect(r"tokens/s")
+        terminal.expect("> ")
+        terminal.type("/tokens\r")
+        terminal.expect(r"\d+ of 60000 tokens in 2 messages")
+        terminal.expect("> ")
+        terminal.type("/quit\r")
+        assert terminal.exit_code() == 0
+        with open(os.path.join(folder, "chat_history"), encoding="utf-8") as history:
+            assert "long" in history.read()
+
+        terminal = Terminal(chat, environment)
+        terminal.expect("> ")
+        terminal.type("\x04")
+        assert terminal.exit_code() == 0
+
+        piped = subprocess.run(
+            chat + ["--max-tokens", "5", "--no-color"], input="hi\n/tokens\n", text=True,
+            capture_output=True, timeout=LIMIT_S, env=environment, check=True)
+        assert re.search(r"\d+ of 60000 tokens in 2 messages", piped.stdout), piped.stdout
+        assert "\x1b" not in piped.stdout + piped.stderr
+
+
+if __name__ == "__main__":
+    main()
