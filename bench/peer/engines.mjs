@@ -159,7 +159,7 @@ export function librariesWithOnly(variant) {
   const from = path.join(kPackage, "@node-llama-cpp/linux-x64");
   const only = `libggml-cpu-${variant}.so`;
   if (!existsSync(path.join(from, "bins/linux-x64", only))) return undefined;
-  const folder = mkdtempSync(path.join(tmpdir(), "notso-peer-"));
+  const folder = mkdtempSync(path.join(tmpdir(), "notso-bench-"));
   temporaries.push(folder);
   cpSync(from, folder, {
     recursive: true,
