@@ -52,3 +52,25 @@ build() {
     quietly "$root/build/log/build-$preset.txt" "${command[@]}"
   fi
 }
+
+# The peers are other people's programs that serve as oracles: llama.cpp and Hugging Face's
+# tokenizers, from npm. What needs them must look whether they are there: this succeeds without.
+install_peers() {
+  local folder="$root/tests/peer" stamp log="$root/build/log/npm.txt"
+  local installed="$folder/node_modules/.notso-installed"
+  [[ -f $folder/package-lock.json ]] || return 0
+  stamp=$(cat "$folder/package.json" "$folder/package-lock.json" | sha256sum)
+  [[ $(cat "$installed" 2>/dev/null) != "$stamp" ]] || return 0
+  if ! command -v npm >/dev/null; then
+    echo "    SKIPPED: no npm here, so the tests against other programs will not run"
+    return 0
+  fi
+  # package.json overrides llama.cpp's libraries for GPUs and other systems, 600 MB, with a tiny
+  # package. Optional packages must stay in: the library for this processor is one of them.
+  # --ignore-scripts: the binaries come inside the packages; nothing of theirs runs at installation.
+  if quietly "$log" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund; then
+    echo "$stamp" >"$installed"
+  else
+    echo "    SKIPPED: npm ci failed, so the tests against other programs will not run"
+  fi
+}
