@@ -74,7 +74,7 @@ void ModelFile::use_yarn() {
   set("smollm3.rope.scaling.type", "yarn");
   set("smollm3.rope.scaling.factor", 8.0f);
   set("smollm3.rope.scaling.original_context_length", 64u);
-  set("smollm3.rope.scaling.yarn_beta_fast", 8.0f);
+  set("smollm3.rope.scaling.yarn_beta_fast", 4.0f);
 }
 
 const std::string& ModelFile::write(const std::string& path) const {
