@@ -6,8 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <new>
 #include <sys/mman.h>
 
 #include "base/check.h"
@@ -22,24 +20,25 @@ namespace {
 
 constexpr int kMaxThreads = 256;
 
-// Memory that is aligned for kernels and starts as zeros.
+// Memory for kernels, aligned and zero. Straight from the system, which provides pages as they are
+// touched: a short prompt does not pay for the rows of a long one. Huge ones where it is large,
+// since kernels walk through activations once for every few panels of weights.
 template <class T>
 class AlignedArray {
  public:
   static Result<AlignedArray> make(std::size_t count) {
-    // Large arrays get huge pages: kernels walk through them once for every few panels of weights.
-    constexpr std::size_t kHugePage = 2U << 20;
-    const std::size_t alignment = count * sizeof(T) >= kHugePage ? kHugePage : 64;
     AlignedArray array;
-    const std::size_t bytes = (count * sizeof(T) + alignment - 1) / alignment * alignment;
-    array.data_.reset(static_cast<T*>(std::aligned_alloc(alignment, std::max(bytes, alignment))));
-    if (array.data_ == nullptr) {
+    if (count == 0) return array;
+    const std::size_t bytes = count * sizeof(T);
+    void* memory =
+        ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
       return fail(ErrorCode::kResourceExhausted,
                   "not enough memory for " + std::to_string(bytes >> 20) +
                       " MiB of intermediate results; use a smaller batch or free memory");
     }
-    if (alignment == kHugePage) ::madvise(array.data_.get(), bytes, MADV_HUGEPAGE);
-    std::memset(array.data_.get(), 0, bytes);
+    ::madvise(memory, bytes, MADV_HUGEPAGE);
+    array.data_ = {static_cast<T*>(memory), Unmap{bytes}};
     array.count_ = count;
     return array;
   }
@@ -47,10 +46,11 @@ class AlignedArray {
   [[nodiscard]] std::size_t size() const { return count_; }
 
  private:
-  struct Free {
-    void operator()(T* pointer) const { std::free(pointer); }
+  struct Unmap {
+    std::size_t bytes = 0;
+    void operator()(T* pointer) const { ::munmap(pointer, bytes); }
   };
-  std::unique_ptr<T, Free> data_;
+  std::unique_ptr<T, Unmap> data_;
   std::size_t count_ = 0;
 };
 
