@@ -100,7 +100,7 @@ void quantize_block(const float* in, const BlockWriter& out) {
     const GroupSums sums = quantize_group(in + j * 32, j, steps * 127.0F / e, out);
     const std::int32_t sum = sums.first + sums.second;
     factors[j] = factor;
-    halves[j] = (factor * sum) >> 1;
+    halves[j] = (factor * sum + j % 2) >> 1;
     out.word(TileMeta::kFactorTwins + j, factor | factor << 16);
     out.word(TileMeta::kNegSums16 + 2 * j, -sums.first);
     out.word(TileMeta::kNegSums16 + 2 * j + 1, -sums.second);

@@ -119,8 +119,10 @@ void quantize_block(const float* in, Block& out) {
   _mm256_storeu_ps(reinterpret_cast<float*>(out.words + TileMeta::kScale),
                    a);  // all but lane 0 is overwritten
   store_4(out, TileMeta::kFactorPairs, pair_neighbours(factors));
+  const __m256i odd_lanes = _mm256_setr_epi32(0, 1, 0, 1, 0, 1, 0, 1);
   store_4(out, TileMeta::kSumPairs,
-          pair_neighbours(_mm256_srai_epi32(_mm256_mullo_epi32(factors, sums), 1)));
+          pair_neighbours(_mm256_srai_epi32(
+              _mm256_add_epi32(_mm256_mullo_epi32(factors, sums), odd_lanes), 1)));
   store_8(out, TileMeta::kFactorTwins, _mm256_or_si256(factors, _mm256_slli_epi32(factors, 16)));
   _mm512_storeu_si512(out.words + TileMeta::kNegSums16,
                       _mm512_sub_epi32(_mm512_setzero_si512(), sums16));

@@ -90,7 +90,7 @@ void quantize_block(const float* in, const BlockWriter& out) {
     const std::int32_t second = quantize_16(in + j * 32 + 16, j * 32 + 16, inverse, out);
     const std::int32_t sum = first + second;
     factors[j] = factor;
-    halves[j] = (factor * sum) >> 1;
+    halves[j] = (factor * sum + j % 2) >> 1;
     out.pair(TileMeta::kFactorTwins + j, factor, factor);
     out.word(TileMeta::kNegSums16 + 2 * j, -first);
     out.word(TileMeta::kNegSums16 + 2 * j + 1, -second);

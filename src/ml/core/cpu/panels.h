@@ -105,9 +105,9 @@ inline constexpr float kSmallestTop = 1e-30F;
 // What a tile knows about one block, in words of 4 bytes, each times T rows. Pairs are two int16 in
 // a word.
 struct TileMeta {
-  static constexpr int kScale = 0;         // f32 a
-  static constexpr int kFactorPairs = 1;   // [4] e of groups 2 i and 2 i + 1
-  static constexpr int kSumPairs = 5;      // [4] (e * sum of q) >> 1 of groups 2 i and 2 i + 1
+  static constexpr int kScale = 0;        // f32 a
+  static constexpr int kFactorPairs = 1;  // [4] e of groups 2 i and 2 i + 1
+  static constexpr int kSumPairs = 5;  // [4] (e * sum of q + j % 2) >> 1 of groups j = 2 i, 2 i + 1
   static constexpr int kFactorTwins = 9;   // [8] e of group j, twice
   static constexpr int kNegSums16 = 17;    // [16] int32: minus the sum of q over 16 columns
   static constexpr int kNegSums32 = 33;    // [8] int32: minus the sum of q over 32 columns

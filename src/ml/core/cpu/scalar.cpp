@@ -133,11 +133,18 @@ ScaleMin scale_min(Bytes lines, int row, int group) {
   return k_scale_min(bytes, group);
 }
 
+// What a group's sum starts with, so that the bits it loses do not pull all results the same way:
+// one group rounds down, its neighbour up by as much.
+std::int32_t rounding(const Traits& traits, int group) {
+  return traits.shift == 1 ? group % 2 : 1 + group % 2;
+}
+
 void add_k_block(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
                  float* sums) {
   Sums total{};
   for (int j = 0; j < 8; ++j) {
-    Sums acc{};
+    Sums acc;
+    acc.fill(rounding(traits, j));
     dot_quads(traits, block, b, token, j * 8, 8, acc);
     const std::int32_t pair = token.word(b, TileMeta::kFactorPairs + j / 2);
     const std::int32_t factor = j % 2 == 0 ? low_word(pair) : high_word(pair);
@@ -165,7 +172,7 @@ void add_q6_block(const Traits& traits, const Block& block, std::int32_t b, cons
   Sums total{};
   for (int g = 0; g < 16; ++g) {
     Sums acc;
-    acc.fill(token.word(b, TileMeta::kNegSums16 + g) * 32);
+    acc.fill(token.word(b, TileMeta::kNegSums16 + g) * 32 + rounding(traits, g));
     dot_quads(traits, block, b, token, g * 4, 4, acc);
     const std::int32_t factor = low_word(token.word(b, TileMeta::kFactorTwins + g / 2));
     Bytes scales = block.header + g / 4 * kQuadBytes + kOrder[g % 4];
@@ -293,7 +300,7 @@ void quantize_block(const float* in, const BlockWriter& out) {
     }
     const std::int32_t sum = sums[0] + sums[1];
     factors[j] = factor;
-    halves[j] = (factor * sum) >> 1;
+    halves[j] = (factor * sum + j % 2) >> 1;
     out.word(TileMeta::kFactorTwins + j, pair_of(factor, factor));
     out.word(TileMeta::kNegSums16 + 2 * j, -sums[0]);
     out.word(TileMeta::kNegSums16 + 2 * j + 1, -sums[1]);
