@@ -26,9 +26,12 @@ export async function ourScores(modelPath, tokens, table, home, flags = []) {
     env: {...process.env, NOTSO_CPU: table, NOTSO_HOME: home},
     stdio: ["ignore", "pipe", "inherit"],
   });
-  const ended = new Promise((resolve) => child.on("close", resolve));
+  const ended = new Promise((resolve) => {
+    child.on("close", (code, signal) => resolve(signal ?? code));
+  });
   const scores = [];
   for await (const line of readline.createInterface({input: child.stdout})) {
+    if (!line.endsWith("}")) break;  // the program died: its exit code says more than half a line
     const {top} = JSON.parse(line);
     if (top === undefined) continue;
     const distribution = new Float64Array(top.length).fill(NaN);
