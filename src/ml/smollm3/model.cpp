@@ -5,9 +5,9 @@
 
 namespace notso::smollm3 {
 
-Model::Model(Config config, Weights weights, Backend& backend, const ModelOptions& options,
+Model::Model(const Config& config, Weights weights, Backend& backend, const ModelOptions& options,
              Buffers buffers)
-    : config_(std::move(config)),
+    : config_(config),
       weights_(std::move(weights)),
       backend_(backend),
       options_(options),
@@ -15,18 +15,18 @@ Model::Model(Config config, Weights weights, Backend& backend, const ModelOption
       rope_(make_rope(config_)),
       buffers_(std::move(buffers)) {}
 
-Result<std::unique_ptr<Model>> Model::load(std::shared_ptr<const GgufFile> file, Backend& backend,
-                                           const ModelOptions& options,
+Result<std::unique_ptr<Model>> Model::load(const std::shared_ptr<const GgufFile>& file,
+                                           Backend& backend, const ModelOptions& options,
                                            const LoadProgress& progress) {
   auto config = read_config(*file);
   if (!config) return pass_on(config);
   if (auto extended = extend_context(*config, options.context); !extended) return pass_on(extended);
-  auto weights = load_weights(std::move(file), *config, backend, progress);
+  auto weights = load_weights(file, *config, backend, progress);
   if (!weights) return pass_on(weights);
   auto buffers = Buffers::make(*config, backend, options.max_rows, options.max_outputs);
   if (!buffers) return pass_on(buffers);
   return std::unique_ptr<Model>(
-      new Model(std::move(*config), std::move(*weights), backend, options, std::move(*buffers)));
+      new Model(*config, std::move(*weights), backend, options, std::move(*buffers)));
 }
 
 }  // namespace notso::smollm3

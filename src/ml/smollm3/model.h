@@ -34,8 +34,8 @@ struct Batch {
 class Model {
  public:
   // Loads from an opened file onto `backend`, which must outlive the model.
-  static Result<std::unique_ptr<Model>> load(std::shared_ptr<const GgufFile> file, Backend& backend,
-                                             const ModelOptions& options,
+  static Result<std::unique_ptr<Model>> load(const std::shared_ptr<const GgufFile>& file,
+                                             Backend& backend, const ModelOptions& options,
                                              const LoadProgress& progress = {});
 
   [[nodiscard]] const Config& config() const { return config_; }
@@ -47,7 +47,7 @@ class Model {
   void forward(const Batch& batch, std::span<float> logits);
 
  private:
-  Model(Config config, Weights weights, Backend& backend, const ModelOptions& options,
+  Model(const Config& config, Weights weights, Backend& backend, const ModelOptions& options,
         Buffers buffers);
 
   void run_layer(std::int32_t index, const StepRows& step, Rows x);

@@ -15,7 +15,7 @@ class Collector {
   explicit Collector(const GgufFile& file) : file_(file) {}
 
   // Expects tensor `name` with [rows][columns], or a vector of `columns` when rows is 0.
-  void expect(std::string name, std::int64_t rows, std::int64_t columns) {
+  void expect(const std::string& name, std::int64_t rows, std::int64_t columns) {
     if (error_) return;
     const GgufTensor* tensor = file_.find_tensor(name);
     if (tensor == nullptr) {
@@ -85,7 +85,7 @@ void expect_layer(Collector& collector, const Config& config, std::int32_t index
 
 }  // namespace
 
-Result<Weights> load_weights(std::shared_ptr<const GgufFile> file, const Config& config,
+Result<Weights> load_weights(const std::shared_ptr<const GgufFile>& file, const Config& config,
                              Backend& backend, const LoadProgress& progress) {
   Collector collector(*file);
   const bool untied = file->find_tensor("output.weight") != nullptr;

@@ -36,7 +36,7 @@ struct Weights {
 
 // Checks that `file` has exactly SmolLM3's tensors in the shapes that `config` asks for, and makes
 // them resident.
-[[nodiscard]] Result<Weights> load_weights(std::shared_ptr<const GgufFile> file,
+[[nodiscard]] Result<Weights> load_weights(const std::shared_ptr<const GgufFile>& file,
                                            const Config& config, Backend& backend,
                                            const LoadProgress& progress);
 

@@ -82,7 +82,7 @@ std::string date_and_time(std::int64_t unix_s, std::int32_t offset_s) {
 }
 
 Result<std::string> run_clock(const ToolCall& call, const ToolClock& clock) {
-  const auto zone = string_argument(call, "zone");
+  auto zone = string_argument(call, "zone");
   if (!zone) return zone;
   const std::int64_t now =
       clock.unix_s ? clock.unix_s() : static_cast<std::int64_t>(std::time(nullptr));

@@ -35,8 +35,8 @@ class Namespace : public Object {
     const Value* found = values_.find(name);
     return found == nullptr ? std::nullopt : std::optional<Value>(*found);
   }
-  bool set_attribute(std::string_view name, Value value) override {
-    values_.set(Value::trusted(name), std::move(value));
+  bool set_attribute(std::string_view name, const Value& value) override {
+    values_.set(Value::trusted(name), value);
     return true;
   }
   void clear() override { values_ = Dict(); }

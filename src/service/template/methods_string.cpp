@@ -115,7 +115,7 @@ Value partition_at(Runtime& runtime, const Value& self, std::size_t at, const Te
 Text separator_of(const Args& args) {
   Bound bound("partition", args, {"sep"});
   bound.require(0);
-  const Text separator = bound.text(0, {});
+  Text separator = bound.text(0, {});
   if (separator.empty()) throw TemplateError("empty separator");
   return separator;
 }

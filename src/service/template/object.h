@@ -21,7 +21,7 @@ class Object {
   // The attribute, or nothing if there is none.
   virtual std::optional<Value> attribute(Runtime& runtime, std::string_view name);
   // Assigns an attribute; false if this kind of object has none that can be assigned.
-  virtual bool set_attribute(std::string_view name, Value value);
+  virtual bool set_attribute(std::string_view name, const Value& value);
   // Drops every value that it holds, so that values that hold each other are freed.
   virtual void clear() {}
 };

@@ -8,7 +8,7 @@ namespace notso::jinja {
 const Token& Parser::peek() const { return tokens_[std::min(at_ + 1, tokens_.size() - 1)]; }
 
 Token Parser::take() {
-  const Token token = current();
+  Token token = current();
   if (token.kind != TokenKind::kEnd) ++at_;
   return token;
 }

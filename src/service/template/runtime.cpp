@@ -34,7 +34,7 @@ std::optional<Value> Object::attribute(Runtime& /*runtime*/, std::string_view /*
   return std::nullopt;
 }
 
-bool Object::set_attribute(std::string_view /*name*/, Value /*value*/) { return false; }
+bool Object::set_attribute(std::string_view /*name*/, const Value& /*value*/) { return false; }
 
 Runtime::Runtime(const Environment& environment)
     : environment_(environment),

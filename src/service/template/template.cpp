@@ -29,8 +29,8 @@ Template::Template(std::shared_ptr<const Environment> environment,
                    std::shared_ptr<const TemplateSource> source)
     : environment_(std::move(environment)), source_(std::move(source)) {}
 
-Result<Template> Template::parse(std::shared_ptr<const Environment> environment, std::string name,
-                                 std::string_view source) {
+Result<Template> Template::parse(std::shared_ptr<const Environment> environment,
+                                 const std::string& name, std::string_view source) {
   try {
     auto parsed =
         std::make_shared<const TemplateSource>(parse_template(*environment, name, source));

@@ -33,8 +33,8 @@ struct TemplateSource;
 class Template {
  public:
   // Compiles `source`. Errors read "template NAME line N: ...".
-  static Result<Template> parse(std::shared_ptr<const Environment> environment, std::string name,
-                                std::string_view source);
+  static Result<Template> parse(std::shared_ptr<const Environment> environment,
+                                const std::string& name, std::string_view source);
   // Compiles what the environment's loader knows under `name`.
   static Result<Template> load(std::shared_ptr<const Environment> environment,
                                const std::string& name);

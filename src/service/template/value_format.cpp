@@ -273,7 +273,7 @@ std::string float_repr(double value) {
     const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, form).ptr;
     return std::string(buffer.data(), end);
   };
-  const std::string scientific = write(std::chars_format::scientific);
+  std::string scientific = write(std::chars_format::scientific);
   int exponent = 0;
   const char* digits = scientific.data() + scientific.find('e') + 1;
   if (*digits == '+') ++digits;

@@ -34,7 +34,7 @@ int compare_keys(Runtime& runtime, const std::vector<Value>& a, const std::vecto
 }  // namespace
 
 Value value_at_path(Runtime& runtime, const Value& item, const Value& path, const Value* fallback) {
-  const auto or_fallback = [&](Value value) {
+  const auto or_fallback = [&](const Value& value) {
     return value.is(Kind::kUndefined) && fallback != nullptr ? *fallback : value;
   };
   if (path.is(Kind::kUndefined) || path.is(Kind::kNone)) return item;

@@ -5,6 +5,8 @@
 #include "ml/core/cpu/avx512.h"
 #endif
 #if defined(NOTSO_AVX2)
+#include <cpuid.h>
+
 #include "ml/core/cpu/avx2.h"
 #endif
 #if defined(NOTSO_NEON)
@@ -40,9 +42,17 @@ constexpr KernelTable kAvx512 = {
 #endif
 
 #if defined(NOTSO_AVX2)
+// Not every Clang lets __builtin_cpu_supports ask for F16C by name.
+bool has_f16c() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+// AVX2 is reported only where the operating system saves its registers, which F16C needs as well.
 bool has_avx2() {
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
-         __builtin_cpu_supports("f16c") != 0;
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 && has_f16c();
 }
 
 constexpr KernelTable kAvx2 = {

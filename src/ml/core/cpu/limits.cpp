@@ -37,6 +37,7 @@ double timed(int threads, const std::function<void(int)>& body) {
   std::atomic<int> ready{0};
   std::atomic<bool> go{false};
   std::vector<std::thread> team;
+  team.reserve(static_cast<std::size_t>(threads));
   for (int i = 0; i < threads; ++i) {
     team.emplace_back([&, i] {
       ready.fetch_add(1);

@@ -186,7 +186,8 @@ class ReferenceBackend : public Backend {
     positions_.resize(static_cast<std::size_t>(step.row_count));
     for (const SequenceRows& sequence : step.sequences) {
       for (std::int32_t i = 0; i < sequence.row_count; ++i) {
-        positions_[static_cast<std::size_t>(sequence.first_row + i)] = sequence.first_position + i;
+        const auto row = static_cast<std::size_t>(sequence.first_row) + static_cast<std::size_t>(i);
+        positions_[row] = sequence.first_position + i;
       }
     }
   }
