@@ -63,28 +63,30 @@ std::shared_ptr<const Tokenizer> mark_tokenizer() {
   return tokenizer;
 }
 
+TinyModel make_tiny_model(const smollm3::ModelOptions& options) {
+  const TempFile file;
+  SynthOptions synth;
+  synth.mix = SynthMix::kQ8_0;
+  synth.seed = 4;
+  NOTSO_CHECK(write_synthetic_model(file.path(), synth));
+  auto gguf = GgufFile::open(file.path());
+  NOTSO_CHECK(gguf);
+  TinyModel made;
+  auto tokenizer = Tokenizer::from_gguf(**gguf);
+  CpuOptions cpu;
+  cpu.threads = 1;
+  auto backend = make_cpu_backend(cpu);
+  NOTSO_CHECK(tokenizer && backend);
+  made.tokenizer = *tokenizer;
+  made.backend = std::move(*backend);
+  auto model = smollm3::Model::load(*gguf, *made.backend, options);
+  NOTSO_CHECK(model);
+  made.model = std::move(*model);
+  return made;
+}
+
 TinyModel& tiny_model() {
-  static TinyModel tiny = [] {
-    const TempFile file;
-    SynthOptions synth;
-    synth.mix = SynthMix::kQ8_0;
-    synth.seed = 4;
-    NOTSO_CHECK(write_synthetic_model(file.path(), synth));
-    auto gguf = GgufFile::open(file.path());
-    NOTSO_CHECK(gguf);
-    TinyModel made;
-    auto tokenizer = Tokenizer::from_gguf(**gguf);
-    CpuOptions cpu;
-    cpu.threads = 1;
-    auto backend = make_cpu_backend(cpu);
-    NOTSO_CHECK(tokenizer && backend);
-    made.tokenizer = *tokenizer;
-    made.backend = std::move(*backend);
-    auto model = smollm3::Model::load(*gguf, *made.backend, {.context = 512, .max_outputs = 1});
-    NOTSO_CHECK(model);
-    made.model = std::move(*model);
-    return made;
-  }();
+  static TinyModel tiny = make_tiny_model({.context = 512, .max_outputs = 1});
   return tiny;
 }
 

@@ -23,12 +23,15 @@ bool is_utf8(const std::string& text);
 // Bytes as tokens, and all marks.
 std::shared_ptr<const Tokenizer> mark_tokenizer();
 
-// A synthetic model with the built-in vocabulary, made once for the program.
+// A synthetic model with the built-in vocabulary.
 struct TinyModel {
   std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<smollm3::Model> model;
 };
+TinyModel make_tiny_model(const smollm3::ModelOptions& options);
+
+// One for a single answer at a time, made once for the program.
 TinyModel& tiny_model();
 
 }  // namespace notso

@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <set>
-#include <string_view>
 
 namespace notso {
 namespace {
@@ -14,7 +13,6 @@ constexpr std::size_t kMaxPlaces = 20'000;
 // shortest value.
 std::int32_t closing_token(const std::vector<std::int32_t>& allowed,
                            const TestVocabulary& vocabulary, std::mt19937& random) {
-  constexpr std::string_view kClosers = "\"}])>;0";
   std::int32_t best = allowed[random() % allowed.size()];
   std::size_t best_rank = kClosers.size() + 1;
   for (const std::int32_t token : allowed) {
@@ -29,7 +27,9 @@ std::int32_t closing_token(const std::vector<std::int32_t>& allowed,
   return best;
 }
 
-// The shortest bytes after which the grammar may end, found breadth first.
+}  // namespace
+
+// Breadth first.
 std::optional<std::string> shortest_ending(const GrammarMatcher& start) {
   struct Place {
     GrammarMatcher matcher;
@@ -50,8 +50,6 @@ std::optional<std::string> shortest_ending(const GrammarMatcher& start) {
   }
   return std::nullopt;
 }
-
-}  // namespace
 
 std::vector<std::int32_t> allowed_tokens(const std::vector<std::uint64_t>& mask) {
   std::vector<std::int32_t> out;
