@@ -47,6 +47,19 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
+    def press_until_it_ends(self, key):
+        """A key that comes in the moment when the line editor takes the terminal over is lost."""
+        end = time.monotonic() + LIMIT_S
+        while time.monotonic() < end:
+            try:
+                self.type(key)
+                while select.select([self.fd], [], [], 1)[0]:
+                    if not os.read(self.fd, 65536):
+                        return
+            except OSError:
+                return
+        sys.exit(f"{key!r} does not end the program")
+
     def exit_code(self):
         """Reads to the end; the program must leave by itself."""
         signal.alarm(LIMIT_S)
@@ -95,7 +108,7 @@ def main():
 
         terminal = Terminal(chat, environment)
         terminal.expect("> ")
-        terminal.type("\x04")
+        terminal.press_until_it_ends("\x04")
         assert terminal.exit_code() == 0
 
         piped = subprocess.run(
