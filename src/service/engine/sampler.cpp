@@ -363,14 +363,23 @@ float token_logprob(std::span<const float> logits, std::int32_t token,
   const auto logprob = [&](float logit) {
     return static_cast<float>(double{logit} - double{best} - log_sum);
   };
-  // `top` holds raw logits while it is filled, best first: each newcomer moves up to its place.
+  // `top` holds raw logits while it is filled, as a heap with the worst in front, so that asking
+  // for the whole vocabulary costs no more than sorting it.
+  const auto better = [](const TokenLogprob& x, const TokenLogprob& y) {
+    return x.logprob > y.logprob || (x.logprob == y.logprob && x.token < y.token);
+  };
   std::size_t filled = 0;
   for (std::size_t i = 0; i < logits.size() && !top.empty(); ++i) {
-    if (filled == top.size() && !(logits[i] > top.back().logprob)) continue;
-    std::size_t place = filled < top.size() ? filled++ : filled - 1;
-    for (; place > 0 && logits[i] > top[place - 1].logprob; --place) top[place] = top[place - 1];
-    top[place] = {static_cast<std::int32_t>(i), logits[i]};
+    const TokenLogprob entry{static_cast<std::int32_t>(i), logits[i]};
+    if (filled == top.size()) {
+      if (!better(entry, top.front())) continue;
+      std::pop_heap(top.begin(), top.end(), better);
+      --filled;
+    }
+    top[filled++] = entry;
+    std::push_heap(top.begin(), top.begin() + static_cast<std::ptrdiff_t>(filled), better);
   }
+  std::sort_heap(top.begin(), top.begin() + static_cast<std::ptrdiff_t>(filled), better);
   for (TokenLogprob& entry : top.first(filled)) entry.logprob = logprob(entry.logprob);
   return logprob(logits[static_cast<std::size_t>(token)]);
 }
