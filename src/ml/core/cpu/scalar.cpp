@@ -40,7 +40,7 @@ Traits traits_of(DType type) {
     case DType::kQ5_K:
       return {panel_format(type), true, 2, -1};
     case DType::kQ6_K:
-      return {panel_format(type), true, 1, 5};
+      return {panel_format(type), true, 0, 5};
     case DType::kQ4_0:
       return {panel_format(type), false, 0, 3};
     case DType::kQ5_0:
@@ -172,18 +172,17 @@ void add_q6_block(const Traits& traits, const Block& block, std::int32_t b, cons
   Sums total{};
   for (int g = 0; g < 16; ++g) {
     Sums acc;
-    acc.fill(token.word(b, TileMeta::kNegSums16 + g) * 32 + rounding(traits, g));
+    acc.fill(token.word(b, TileMeta::kNegSums16 + g) * 32);
     dot_quads(traits, block, b, token, g * 4, 4, acc);
     const std::int32_t factor = low_word(token.word(b, TileMeta::kFactorTwins + g / 2));
     Bytes scales = block.header + g / 4 * kQuadBytes + kOrder[g % 4];
     for (int r = 0; r < kPanelRows; ++r) {
       const auto scale = static_cast<std::int8_t>(scales[r * 4]);
-      total[r] += (acc[r] >> traits.shift) * (scale * factor);
+      total[r] += acc[r] * (scale * factor);
     }
   }
   for (int r = 0; r < kPanelRows; ++r) {
-    const float value =
-        static_cast<float>(total[r]) * (half_at(block.header + traits.format.d, r) * 2.0F);
+    const float value = static_cast<float>(total[r]) * half_at(block.header + traits.format.d, r);
     sums[r] = std::fma(value, token.number(b, TileMeta::kScale), sums[r]);
   }
 }
