@@ -68,7 +68,9 @@ class Terminal:
                 pass
         except OSError:
             pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        signal.alarm(0)
+        return code
 
 
 def main():
@@ -107,6 +109,9 @@ def main():
             assert "long" in history.read()
 
         terminal = Terminal(chat, environment)
+        terminal.expect("> ")
+        terminal.type("/help\r")
+        terminal.expect(r"/quit")
         terminal.expect("> ")
         terminal.press_until_it_ends("\x04")
         assert terminal.exit_code() == 0
