@@ -1,0 +1,113 @@
+// Answers as a service: what the web's APIs, the page and the terminal ask for, on top of the
+// engine. A request in, the events of an answer out; nothing flows back but a cancel.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "ml/core/tokenizer/tokenizer.h"
+#include "service/chat/answer_state.h"
+#include "service/chat/message.h"
+#include "service/chat/prompt.h"
+#include "service/engine/engine.h"
+
+namespace notso {
+
+// The log-probabilities of one token of an answer, under the model itself.
+struct TokenLogprobs {
+  TokenLogprob token;
+  std::vector<TokenLogprob> top;  // best first
+};
+
+// What is asked. A conversation, or a prompt that is tokens already.
+struct ChatRequest {
+  std::vector<Message> messages;    // the conversation, unless `prompt` holds tokens
+  PromptOptions prompt_options;     // how to render it; tools included
+  std::vector<TokenId> prompt;      // a raw prompt instead: the answer is plain text then
+  AnswerOptions answer;             // its tools are set from prompt_options
+  std::optional<int> top_logprobs;  // 0..20; set: the token events carry log-probabilities
+  std::string session;              // see EngineRequest
+  std::string cache_scope;
+  Priority priority = Priority::kInteractive;
+  bool drafts = true;
+  std::optional<double> token_s_max;
+  std::optional<double> answer_s_max;
+};
+
+// What happens to an answer, in order. The calls come from the engine's thread: take the data and
+// return. All may be empty but `events`.
+struct ChatSinks {
+  // The events of one token (there may be none); the last of the last call is Finished.
+  std::function<void(std::span<const ChatEvent>)> events;
+  // One call a token, before its events, where log-probabilities were asked for.
+  std::function<void(const TokenLogprobs&)> logprobs;
+  std::function<void(std::int32_t position, double wait_s)> queued;
+  std::function<void(std::int32_t done, std::int32_t total)> prompt_progress;
+  // After Finished: the engine's view of the request.
+  std::function<void(const RequestReport&)> report;
+};
+
+// A running answer. Letting go of it does not end it.
+class ChatHandle {
+ public:
+  ChatHandle() = default;
+  ChatHandle(Engine* engine, RequestId id) : engine_(engine), id_(id) {}
+  // Ends the answer within one step; Finished (kCancelled) still comes.
+  void cancel() const {
+    if (engine_ != nullptr) engine_->cancel(id_);
+  }
+
+ private:
+  Engine* engine_ = nullptr;
+  RequestId id_ = 0;
+};
+
+// What the service knows about its model.
+struct ChatModelInfo {
+  std::string name;  // as the API names it
+  std::string path;
+  std::string description;  // device, kernels, threads
+  std::int32_t context = 0;
+  std::int64_t created_unix_s = 0;
+  std::uint64_t file_bytes = 0;
+  std::string quantisation;  // "Q4_K_M"
+  std::string architecture;  // "smollm3"
+  std::uint64_t parameters = 0;
+};
+
+// Safe to use from many threads.
+class ChatService {
+ public:
+  // Everything given must outlive the service.
+  ChatService(Engine& engine, std::shared_ptr<const Tokenizer> tokenizer,
+              std::shared_ptr<const PromptBuilder> prompts, ChatModelInfo info,
+              std::size_t vocab_size);
+  ~ChatService();
+
+  // Starts an answer. Refused with an error, without any event: options out of range, a prompt that
+  // is too long (both numbers), a full queue.
+  [[nodiscard]] Result<ChatHandle> start(ChatRequest request, ChatSinks sinks);
+
+  // Reads a conversation into the cache in the background, so that its answer begins sooner.
+  [[nodiscard]] Result<ChatHandle> warm(ChatRequest request);
+
+  // The prompt that `request` would run, with its exact size.
+  [[nodiscard]] Result<Prompt> render(std::span<const Message> messages,
+                                      const PromptOptions& options) const;
+
+  [[nodiscard]] const Tokenizer& tokenizer() const;
+  [[nodiscard]] const ChatModelInfo& info() const;
+  [[nodiscard]] Engine& engine();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace notso

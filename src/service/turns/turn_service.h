@@ -1,0 +1,159 @@
+// Turns of stored conversations: what the page does. A message goes in, is on disk, and an answer
+// begins that belongs to the conversation and to no connection: it goes on when the page is closed,
+// can be watched from several, stopped from any, and is taken up again after a restart.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "service/chat/chat_service.h"
+#include "service/store/session_store.h"
+
+namespace notso {
+
+// How a conversation wants its answers; kept as JSON in Conversation::settings.
+struct TurnSettings {
+  float temperature = 0.6F;
+  float top_p = 0.95F;
+  std::int32_t max_tokens = 0;  // 0: as the context allows
+  std::string system;
+  bool thinking = true;
+  bool tools = true;  // the built-in calculator and clock
+  std::string model;  // "": the one that is loaded
+};
+
+// Reads and writes them; unknown names are ignored, bad values name the field.
+[[nodiscard]] Result<TurnSettings> parse_turn_settings(const std::string& json);
+[[nodiscard]] std::string write_turn_settings(const TurnSettings& settings);
+
+// What a turn is doing.
+enum class TurnPhase : std::uint8_t {
+  kQueued,
+  kProcessing,
+  kThinking,
+  kGenerating,
+  kTool,
+  kDone,
+  kStopped,
+  kFailed
+};
+
+// How the turn stands: the page's status pill, and its details.
+struct TurnStatus {
+  TurnPhase phase = TurnPhase::kQueued;
+  std::int32_t queue_position = 0;
+  double queue_wait_s = 0;
+  std::int32_t prompt_done = 0;
+  std::int32_t prompt_total = 0;
+  std::string tool;   // kTool
+  std::string error;  // kFailed
+  Usage usage;
+};
+
+// A built-in tool ran.
+struct ToolResult {
+  ToolCall call;
+  std::string result;
+};
+
+// The answer's message is complete and on disk; follow-ups may still come.
+struct TurnSaved {
+  StoredMessage message;
+};
+
+// Suggestions of what to ask next.
+struct TurnFollowups {
+  std::vector<std::string> texts;
+};
+
+// The conversation has a new title.
+struct TurnTitle {
+  std::string title;
+};
+
+// One event of a turn. `id` rises by one within the conversation's run; a page that has seen it
+// asks for what comes after.
+struct TurnEvent {
+  std::uint64_t id = 0;
+  std::int64_t message_id = 0;  // the answer's
+  std::variant<TurnStatus, ThinkingDelta, ContentDelta, ToolCallDelta, ToolResult, Warning,
+               TurnSaved, TurnFollowups, TurnTitle>
+      what;
+};
+
+// Watches a conversation until it is destroyed. The callback comes from other threads: take the
+// data and return.
+class TurnSubscription {
+ public:
+  virtual ~TurnSubscription() = default;
+};
+
+// The service. All members may be called from any thread; `Then`s are called from others.
+class TurnService {
+ public:
+  template <class T>
+  using Then = SessionStore::Then<T>;
+
+  // All must outlive the service.
+  static std::unique_ptr<TurnService> make(ChatService& chat, SessionStore& store);
+  virtual ~TurnService() = default;
+
+  // Takes up the answers that a crash cut off. Call once, before the first request.
+  virtual void recover() = 0;
+
+  // A started turn: the question (none for regenerate and such) and the answer's place.
+  struct Started {
+    std::optional<StoredMessage> question;
+    StoredMessage answer;
+  };
+
+  // Appends a user's message below `parent_id` (0: the conversation's leaf) and answers it. With
+  // the same client_key a second time, gives what was started the first time.
+  virtual void send(std::string owner, SessionId id, std::int64_t parent_id, std::string text,
+                    std::string client_key, Then<Started> then) = 0;
+  // Answers again: a new branch beside the answer `message_id`.
+  virtual void regenerate(std::string owner, SessionId id, std::int64_t message_id,
+                          Then<Started> then) = 0;
+  // Goes on with an answer that was stopped, cut by a limit or failed.
+  virtual void resume(std::string owner, SessionId id, std::int64_t message_id,
+                      Then<Started> then) = 0;
+  // Edits a user's message: a new branch beside it, and an answer.
+  virtual void edit(std::string owner, SessionId id, std::int64_t message_id, std::string text,
+                    Then<Started> then) = 0;
+  // Streams given text as the answer, through the very same pipeline (/quote).
+  virtual void recite(std::string owner, SessionId id, std::string question, std::string text,
+                      Then<Started> then) = 0;
+  // Ends the running answer; what there is stays.
+  virtual void stop(std::string owner, SessionId id, Then<void> then) = 0;
+
+  // Reads the conversation with `draft` as its next message into the cache; a new call replaces the
+  // one before. Cheap to call while a person types.
+  virtual void warm(std::string owner, SessionId id, std::string draft) = 0;
+  // Exact tokens of the conversation as it stands, and the context's size.
+  struct ContextUse {
+    std::int32_t tokens = 0;
+    std::int32_t context = 0;
+  };
+  virtual void context_use(std::string owner, SessionId id, Then<ContextUse> then) = 0;
+  // Forgets the model's memory of the conversation (/reset): later turns do not see what is above.
+  virtual void reset(std::string owner, SessionId id, Then<void> then) = 0;
+
+  // The events after `after_id` that are still known, then the new ones as they come. Where too
+  // much is gone, the first event is a TurnStatus and the page must read the stored message.
+  virtual std::unique_ptr<TurnSubscription> watch(
+      SessionId id, std::uint64_t after_id, std::function<void(const TurnEvent&)> callback) = 0;
+  // How the conversation's last turn stands; nothing if none has run since the start.
+  [[nodiscard]] virtual std::optional<TurnStatus> status(const SessionId& id) const = 0;
+
+  // Takes no new turn and stores what runs; called before the engine stops.
+  virtual void shut_down() = 0;
+};
+
+}  // namespace notso
