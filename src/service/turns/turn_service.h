@@ -78,13 +78,20 @@ struct TurnTitle {
   std::string title;
 };
 
+// The answer as it stands after the event of this id, in place of all events up to it: where a
+// watcher begins that cannot be given every event from its own.
+struct TurnSnapshot {
+  TurnStatus status;
+  StoredMessage message;  // whole so far; newer than what the store has
+};
+
 // One event of a turn. `id` rises by one within the conversation's run; a page that has seen it
 // asks for what comes after.
 struct TurnEvent {
   std::uint64_t id = 0;
   std::int64_t message_id = 0;  // the answer's
   std::variant<TurnStatus, ThinkingDelta, ContentDelta, ToolCallDelta, ToolResult, Warning,
-               TurnSaved, TurnFollowups, TurnTitle>
+               TurnSaved, TurnFollowups, TurnTitle, TurnSnapshot>
       what;
 };
 
@@ -145,8 +152,10 @@ class TurnService {
   // Forgets the model's memory of the conversation (/reset): later turns do not see what is above.
   virtual void reset(std::string owner, SessionId id, Then<void> then) = 0;
 
-  // The events after `after_id` that are still known, then the new ones as they come. Where too
-  // much is gone, the first event is a TurnStatus and the page must read the stored message.
+  // The events after `after_id` that are still known, then the new ones as they come. Where some of
+  // them are gone, or `after_id` is 0 or from another run of the program, the first event is a
+  // TurnSnapshot of the turn that runs (or of the last one; none if there was none since the
+  // start).
   virtual std::unique_ptr<TurnSubscription> watch(
       SessionId id, std::uint64_t after_id, std::function<void(const TurnEvent&)> callback) = 0;
   // How the conversation's last turn stands; nothing if none has run since the start.
