@@ -79,6 +79,9 @@ Identity identify(const GgufFile& file) {
     const std::size_t count = std::min(kSampleBytes, bytes.size() - at);
     identity.hash = hash_bytes(identity.hash, bytes.subspan(at, count));
   }
+  // Each sample maps as much of the file around it as lies in one piece of the page cache: up to
+  // megabytes that would count as this process's memory for as long as it runs.
+  file.file().release_pages(0, bytes.size());
   for (const GgufTensor& tensor : file.tensors()) {
     identity.hash = hash_value(identity.hash, tensor.type);
     identity.hash = hash_bytes(identity.hash, std::as_bytes(std::span(tensor.shape)));
