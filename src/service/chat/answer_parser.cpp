@@ -40,7 +40,7 @@ AnswerParser::AnswerParser(std::shared_ptr<const Tokenizer> tokenizer, AnswerPar
 }
 
 void AnswerParser::feed(TokenId id, std::vector<ChatEvent>& out) {
-  if (const auto mark = marks_.find(id)) {
+  if (const auto mark = marks_.find(id); mark && !options_.plain_text) {
     feed_mark(*mark, out);
   } else {
     feed_text(tokenizer_->token_bytes(id, tokenizer_->kind(id) == TokenKind::kUserDefined), out);

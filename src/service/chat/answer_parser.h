@@ -51,6 +51,7 @@ class AnswerMarks {
 
 // How an answer is to be read.
 struct AnswerParserOptions {
+  bool plain_text = false;               // no token divides anything: all is content
   bool thinking = false;                 // the prompt ends inside a thought
   bool json_tools = false;               // <tool_call> begins a call
   bool python_tools = false;             // <code> begins a call

@@ -22,12 +22,20 @@ std::shared_ptr<const GrammarVocabulary> grammar_vocabulary(const Tokenizer& tok
 AnswerParserOptions parser_options(const AnswerOptions& options, PromptThinking thinking) {
   const bool calls = !options.tools.empty() && options.tool_choice.kind != ToolChoice::Kind::kNone;
   AnswerParserOptions parser;
+  parser.plain_text = options.plain_text;
   parser.thinking = thinking == PromptThinking::kOpen;
   parser.json_tools = calls && options.tool_style == ToolStyle::kJson;
   parser.python_tools = calls && options.tool_style == ToolStyle::kPython;
   parser.stop = options.stop;
   parser.call_id_prefix = options.call_id_prefix;
   return parser;
+}
+
+// A raw prompt's answer has no block of thought, whatever tokens the prompt holds.
+PromptThinking thinking_of(const AnswerVocabulary& vocabulary, const AnswerOptions& options,
+                           std::span<const TokenId> prompt) {
+  if (options.plain_text) return PromptThinking::kClosed;
+  return prompt_thinking(*vocabulary.tokenizer(), prompt);
 }
 
 Status check(const AnswerOptions& options, std::size_t vocab_size, std::size_t prompt_tokens,
@@ -39,6 +47,9 @@ Status check(const AnswerOptions& options, std::size_t vocab_size, std::size_t p
   }
   if (options.thinking_budget.value_or(0) < 0) {
     return fail(ErrorCode::kInvalidArgument, "thinking_budget must not be negative");
+  }
+  if (options.plain_text && !options.tools.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "tools do not go with a prompt of raw text");
   }
   if (prompt_tokens == 0) return fail(ErrorCode::kInvalidArgument, "the prompt is empty");
   if (prompt_tokens < static_cast<std::size_t>(context)) return {};
@@ -79,8 +90,8 @@ AnswerState::AnswerState(AnswerVocabulary& vocabulary, AnswerOptions options,
     : vocabulary_(vocabulary),
       options_(std::move(options)),
       parser_(vocabulary.tokenizer(),
-              parser_options(options_, prompt_thinking(*vocabulary.tokenizer(), prompt))),
-      prompt_thinking_(prompt_thinking(*vocabulary.tokenizer(), prompt)),
+              parser_options(options_, thinking_of(vocabulary, options_, prompt))),
+      prompt_thinking_(thinking_of(vocabulary, options_, prompt)),
       prompt_tokens_(static_cast<std::int32_t>(prompt.size())),
       tokens_max_(context - prompt_tokens_),
       mask_((vocabulary.size() + 63) / 64) {
@@ -281,6 +292,24 @@ bool AnswerState::accept(TokenId token, std::vector<ChatEvent>& out) {
   }
   if (!is_forced()) plan();
   return false;
+}
+
+Status AnswerState::replay(std::span<const TokenId> tokens) {
+  std::vector<ChatEvent> told_already;
+  for (const TokenId token : tokens) {
+    if (is_forced() && forced_[forced_at_] != token) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the answer so far does not go with the options that it is to go on under");
+    }
+    // The mask itself is not needed, but making it begins the grammar of the part at hand.
+    if (!is_forced()) {
+      if (auto allowed = mask(); !allowed) return pass_on(allowed);
+    }
+    if (accept(token, told_already)) {
+      return fail(ErrorCode::kInvalidArgument, "the answer so far is complete already");
+    }
+  }
+  return {};
 }
 
 // A mark that the grammar does not know ends its part; the grammar starts anew after it.

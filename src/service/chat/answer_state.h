@@ -50,6 +50,7 @@ struct AnswerOptions {
   std::optional<std::int32_t> thinking_budget =
       {};                              // tokens of thought; unset: no limit of its own
   std::vector<std::string> stop = {};  // see stop_strings.h
+  bool plain_text = false;             // the answer goes on with any text: no thoughts, no tools
   std::optional<GrammarSource> response_format = {};  // what the content must match
   std::vector<Tool> tools = {};                       // those that the prompt offers
   ToolStyle tool_style = ToolStyle::kJson;
@@ -102,6 +103,11 @@ class AnswerState {
 
   // How it ended by itself, once accept() has said so.
   [[nodiscard]] FinishReason reason() const { return reason_; }
+
+  // Takes in the first tokens of an answer that an earlier run has given under the same options,
+  // without their events: the rest comes out as if it had never stopped. Call before the first
+  // next(). Fails where the tokens do not go with the options or are a whole answer already.
+  Status replay(std::span<const TokenId> tokens);
 
   // Ends the answer: appends what was held back, and returns the whole, its times still unset.
   [[nodiscard]] Finished finish(FinishReason reason, std::vector<ChatEvent>& out);

@@ -30,7 +30,10 @@ struct ChatRequest {
   std::vector<Message> messages;    // the conversation, unless `prompt` holds tokens
   PromptOptions prompt_options;     // how to render it; tools included
   std::vector<TokenId> prompt;      // a raw prompt instead: the answer is plain text then
-  AnswerOptions answer;             // its tools are set from prompt_options
+  AnswerOptions answer;             // its tools and plain_text are set from the above
+  std::vector<TokenId> so_far;      // the first tokens of the answer, where it is to go on: its
+                                    // events are those that follow (with what it held
+                                    // back when it stopped), Finished holds the whole
   std::optional<int> top_logprobs;  // 0..20; set: the token events carry log-probabilities
   std::string session;              // see EngineRequest
   std::string cache_scope;
@@ -41,7 +44,7 @@ struct ChatRequest {
 };
 
 // What happens to an answer, in order. The calls come from the engine's thread: take the data and
-// return. All may be empty but `events`.
+// return. All may be empty but `events`. One that throws ends its answer, and nothing else.
 struct ChatSinks {
   // The events of one token (there may be none); the last of the last call is Finished.
   std::function<void(std::span<const ChatEvent>)> events;
@@ -57,6 +60,7 @@ struct ChatSinks {
 class ChatHandle {
  public:
   ChatHandle() = default;
+  // Of a request of `engine`, which must outlive the handle.
   ChatHandle(Engine* engine, RequestId id) : engine_(engine), id_(id) {}
   // Ends the answer within one step; Finished (kCancelled) still comes.
   void cancel() const {
@@ -84,7 +88,7 @@ struct ChatModelInfo {
 // Safe to use from many threads.
 class ChatService {
  public:
-  // Everything given must outlive the service.
+  // The engine must outlive the service. Running answers may outlive both.
   ChatService(Engine& engine, std::shared_ptr<const Tokenizer> tokenizer,
               std::shared_ptr<const PromptBuilder> prompts, ChatModelInfo info,
               std::size_t vocab_size);
@@ -103,6 +107,7 @@ class ChatService {
 
   [[nodiscard]] const Tokenizer& tokenizer() const;
   [[nodiscard]] const ChatModelInfo& info() const;
+  // For its counts and waits.
   [[nodiscard]] Engine& engine();
 
  private:
