@@ -1,6 +1,12 @@
 // Conversations on disk: what the page shows after any crash. Every call is answered later, on the
-// store's own thread, through a callback; nothing here blocks the engine or the network. A write
-// that was answered without an error is on disk.
+// store's own thread, through a callback; nothing here blocks the engine or the network. Only a
+// call that finds the queue full is answered, with kUnavailable, before it returns. A write that
+// was answered without an error is on disk. Calls run in the order in which they were made.
+//
+// Text is UTF-8: what is not, and NUL, is kept as U+FFFD. Errors: kNotFound (also for what belongs
+// to another owner), kInvalidArgument (a limit or a malformed value, named), kResourceExhausted (no
+// room on the disk; nothing was stored), kUnavailable (the queue is full, or the disk or its file
+// cannot be used now).
 #pragma once
 
 #include <cstdint>
@@ -15,7 +21,7 @@
 
 namespace notso {
 
-// A UUID v7 as text: rises with time, and has 128 random bits after it where it is a secret.
+// A UUID v7 as text with more random bits after it (uuid.h): rises with time, and is a secret.
 using SessionId = std::string;
 
 // How one message of a conversation ended up.
@@ -51,6 +57,13 @@ struct Conversation {
   std::int64_t message_count = 0;
 };
 
+// An answer that nobody has finished: a crash came between.
+struct RunningMessage {
+  std::string owner;
+  SessionId conversation;
+  std::int64_t message_id = 0;
+};
+
 // A place where a search word stands.
 struct SearchHit {
   SessionId conversation;
@@ -68,10 +81,12 @@ class SessionStore {
 
   virtual ~SessionStore() = default;
 
+  // A conversation without messages; one by its id.
   virtual void create(std::string owner, std::string title, std::string settings,
                       Then<Conversation> then) = 0;
   virtual void get(std::string owner, SessionId id, Then<Conversation> then) = 0;
-  // The newest first, `limit` of them from updated_ms < before_ms (0: from the newest).
+  // The newest first, `limit` of them from updated_ms < before_ms (0: from the newest). No two
+  // conversations share an updated_ms, so the last one's leads to the next page.
   virtual void list(std::string owner, std::int64_t before_ms, std::int32_t limit,
                     Then<std::vector<Conversation>> then) = 0;
   virtual void rename(std::string owner, SessionId id, std::string title, bool by_user,
@@ -87,23 +102,28 @@ class SessionStore {
   // conversation has already gives that message instead, with no change.
   virtual void append(std::string owner, SessionId id, StoredMessage message,
                       Then<StoredMessage> then) = 0;
-  // Overwrites a message's text, state, usage and follow-ups: an answer while it is written, and at
-  // its end.
+  // Overwrites a message's text, tokens, state, usage and follow-ups: an answer while it is
+  // written, and at its end. Its place, its role, its time and its client_key stay.
   virtual void update(std::string owner, SessionId id, StoredMessage message, Then<void> then) = 0;
   // The path to a leaf (0: the conversation's), the first message first.
   virtual void path(std::string owner, SessionId id, std::int64_t leaf_id,
                     Then<std::vector<StoredMessage>> then) = 0;
+  // All messages whose state is kRunning, of all owners, by id: what a start has to take up.
+  virtual void running(Then<std::vector<RunningMessage>> then) = 0;
   // All messages of all branches, by id.
   virtual void messages(std::string owner, SessionId id, Then<std::vector<StoredMessage>> then) = 0;
   // The messages that share `message_id`'s parent, itself included, by id.
   virtual void siblings(std::string owner, SessionId id, std::int64_t message_id,
                         Then<std::vector<std::int64_t>> then) = 0;
 
-  // Full-text search in titles and messages.
+  // Full-text search in titles and messages, the best first: all words must occur, the last one may
+  // be the beginning of one. Any text may be asked for.
   virtual void search(std::string owner, std::string query, std::int32_t limit,
                       Then<std::vector<SearchHit>> then) = 0;
 
-  // A conversation with all branches as JSON of our own, and back (under a new id).
+  // A conversation with all branches as JSON of our own, and back (under a new id). Nothing that
+  // the page shows is lost. Token ids stay behind: they are control, and a file may come from
+  // anybody.
   virtual void export_json(std::string owner, SessionId id, Then<std::string> then) = 0;
   virtual void import_json(std::string owner, std::string json, Then<Conversation> then) = 0;
 
