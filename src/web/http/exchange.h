@@ -35,14 +35,22 @@ struct Request {
   bool secure = false;
   std::string principal;  // who it is, set by the gate: the id of an API key, "" for nobody
 
+  // The first header or query parameter of that name.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
   // The value that the route's {name} matched; "" for an unknown name.
   [[nodiscard]] std::string_view path_parameter(std::string_view name) const;
 };
 
-// A whole answer.
+// A whole answer. Not an aggregate: g++ 12 copies aggregates bit by bit where one is made inside
+// the argument of a co_await, which breaks the strings in them.
 struct Response {
+  Response() = default;
+  // An answer with its parts.
+  explicit Response(int with_status) : status(with_status) {}
+  Response(int with_status, std::vector<Field> with_headers, std::string with_body = {})
+      : status(with_status), headers(std::move(with_headers)), body(std::move(with_body)) {}
+
   int status = 200;
   std::vector<Field> headers;
   std::string body;
@@ -57,7 +65,8 @@ class Exchange {
   // The strand that the handler runs on: post to it to get back from another thread.
   [[nodiscard]] virtual boost::asio::any_io_executor executor() = 0;
 
-  // Answers whole. False if the client has gone.
+  // Answers whole. False if the client has gone. Content-Length, Connection and the like are set by
+  // the server, whatever `headers` say; this holds for begin() too.
   virtual boost::asio::awaitable<bool> respond(Response response) = 0;
 
   // Begins a streamed answer (chunked); then write() as often as wanted, and finish().
@@ -68,7 +77,8 @@ class Exchange {
   virtual boost::asio::awaitable<void> finish() = 0;
 
   // Calls back, on the strand, once when the client goes away before the answer is complete; also
-  // while the handler waits for something else. Set it before the first suspension that matters.
+  // while the handler waits for something else, and at once if the client has gone already. Not
+  // called after the handler has returned. Set it before the first suspension that matters.
   virtual void on_disconnect(std::function<void()> callback) = 0;
   // Whether the server is draining: a stream without end should end soon.
   [[nodiscard]] virtual bool draining() const = 0;

@@ -13,23 +13,10 @@
 
 #include "base/result.h"
 #include "web/http/exchange.h"
+#include "web/http/limits.h"
 #include "web/http/router.h"
 
 namespace notso::http {
-
-// Everything that a client may use up.
-struct Limits {
-  std::size_t body_bytes_max = std::size_t{1} << 20U;
-  std::size_t header_bytes_max = std::size_t{32} << 10U;
-  std::size_t headers_max = 100;
-  std::size_t target_bytes_max = std::size_t{8} << 10U;
-  std::size_t connections_max = 4096;
-  std::chrono::milliseconds header_time_max{10'000};  // from a connection's or request's first byte
-  std::chrono::milliseconds body_time_max{30'000};
-  std::chrono::milliseconds idle_time_max{75'000};   // between requests
-  std::chrono::milliseconds write_time_max{20'000};  // of one write that makes no progress
-  std::chrono::milliseconds drain_time_max{30'000};  // for running answers after stop()
-};
 
 // Certificate and key in PEM files; both empty: plain HTTP.
 struct TlsFiles {
@@ -65,8 +52,8 @@ struct AccessRecord {
   double seconds = 0;
 };
 
-// Looks at a routed request before its handler does: may set `principal`, or answer instead (401,
-// 429). Called on the connection's strand; must not block.
+// Looks at a routed request before its body is read and its handler called: may set `principal`, or
+// answer instead (401, 429). Called on the connection's strand; must not block.
 using Gate = std::function<std::optional<Response>(Request& request, const RouteOptions& options)>;
 
 // What the server tells others. Called from its threads.
@@ -107,7 +94,8 @@ class Server {
   virtual Status reload_tls() = 0;
 
   // Takes no new connection or request, lets running answers end for up to drain_time_max, then
-  // cuts them. Returns when all is closed.
+  // cuts them. Returns when all is closed. Not to be called from one of the server's threads; the
+  // destructor calls it too.
   virtual void stop() = 0;
 };
 
