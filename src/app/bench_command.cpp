@@ -9,10 +9,11 @@
 #include <string>
 #include <vector>
 
+#include "app/app_paths.h"
 #include "app/command.h"
-#include "app/json_text.h"
 #include "app/model_setup.h"
 #include "app/progress.h"
+#include "base/json_text.h"
 #include "ml/core/cpu/limits.h"
 #include "ml/smollm3/synth.h"
 
@@ -261,7 +262,7 @@ void print_json(const MachineLimits& limits, const Backend& backend, double load
 
 // The path of a synthetic model in the cache folder, written if it is not there yet.
 Result<std::string> synthetic_model(const std::string& size) {
-  const std::string folder = pack_cache_folder();
+  const std::string folder = cache_folder();
   if (folder.empty()) {
     return fail(ErrorCode::kUnavailable,
                 "--synthetic needs a cache folder; set HOME, XDG_CACHE_HOME or NOTSO_HOME");

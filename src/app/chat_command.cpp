@@ -6,6 +6,7 @@
 #include <string>
 #include <unistd.h>
 
+#include "app/app_paths.h"
 #include "app/chat_session.h"
 #include "app/command.h"
 #include "app/line_editor.h"
@@ -31,16 +32,10 @@ std::string environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-// $NOTSO_HOME/chat_history, else in the folder for programs' state.
+// Typed lines are kept among the program's state.
 std::string history_path() {
-  if (const auto home = environment("NOTSO_HOME"); !home.empty()) return home + "/chat_history";
-  if (const auto state = environment("XDG_STATE_HOME"); !state.empty()) {
-    return state + "/notso/chat_history";
-  }
-  if (const auto home = environment("HOME"); !home.empty()) {
-    return home + "/.local/state/notso/chat_history";
-  }
-  return "";
+  const std::string folder = state_folder();
+  return folder.empty() ? "" : folder + "/chat_history";
 }
 
 ChatViewOptions view_options(const ChatFlags& flags) {

@@ -7,7 +7,7 @@
 #include <map>
 #include <vector>
 
-#include "app/json_text.h"
+#include "base/json_text.h"
 
 namespace notso {
 namespace {

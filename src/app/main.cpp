@@ -29,6 +29,8 @@ int run(int argc, char** argv) {
   add_score_command(app, runner);
   add_bench_command(app, runner);
   add_render_command(app, runner);
+  add_config_command(app, runner);
+  add_key_command(app, runner);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

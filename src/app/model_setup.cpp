@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <future>
 
+#include "app/app_paths.h"
 #include "app/progress.h"
 #include "ml/core/cpu/cpu_backend.h"
 
@@ -18,7 +19,7 @@ Result<std::unique_ptr<Backend>> make_backend(const ModelFlags& flags) {
   CpuOptions options;
   options.threads = flags.threads;
   options.table = environment("NOTSO_CPU");
-  if (!flags.no_pack_cache) options.cache_folder = pack_cache_folder();
+  if (!flags.no_pack_cache) options.cache_folder = cache_folder();
   return make_cpu_backend(options);
 }
 
@@ -43,13 +44,6 @@ void add_machine_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str();
   command.add_flag("--no-pack-cache", flags.no_pack_cache,
                    "Pack the weights in memory instead of keeping them in the cache folder");
-}
-
-std::string pack_cache_folder() {
-  if (const auto home = environment("NOTSO_HOME"); !home.empty()) return home + "/cache";
-  if (const auto cache = environment("XDG_CACHE_HOME"); !cache.empty()) return cache + "/notso";
-  if (const auto home = environment("HOME"); !home.empty()) return home + "/.cache/notso";
-  return "";
 }
 
 Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs) {

@@ -40,11 +40,7 @@ struct LoadedModel {
 };
 
 // Opens everything; loading the tokenizer and the weights goes on side by side. Shows progress on
-// stderr. The kernel table is NOTSO_CPU's, the sidecar folder that of `pack_cache_folder`.
+// stderr. The kernel table is NOTSO_CPU's, the sidecar folder that of cache_folder().
 [[nodiscard]] Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs);
-
-// Where packed weights are kept: $NOTSO_HOME/cache, $XDG_CACHE_HOME/notso or ~/.cache/notso; "" if
-// none is set.
-[[nodiscard]] std::string pack_cache_folder();
 
 }  // namespace notso

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "app/command.h"
-#include "app/json_text.h"
+#include "base/json_text.h"
 #include "ml/core/gguf/gguf.h"
 #include "ml/core/tokenizer/tokenizer.h"
 #include "service/chat/content.h"

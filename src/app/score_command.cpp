@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "app/command.h"
-#include "app/json_text.h"
 #include "app/model_setup.h"
 #include "app/text_input.h"
+#include "base/json_text.h"
 #include "service/engine/sampler.h"
 
 namespace notso {

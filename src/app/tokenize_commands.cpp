@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "app/command.h"
-#include "app/json_text.h"
 #include "app/text_input.h"
+#include "base/json_text.h"
 #include "ml/core/gguf/gguf.h"
 #include "ml/core/tokenizer/tokenizer.h"
 

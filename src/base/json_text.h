@@ -1,4 +1,5 @@
-// JSON text for the command line's --json outputs.
+// JSON text, written by hand where a whole JSON library would be too much: the command line's
+// --json outputs and log lines.
 #pragma once
 
 #include <string>

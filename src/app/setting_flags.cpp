@@ -1,0 +1,60 @@
+#include "app/setting_flags.h"
+
+namespace notso {
+namespace {
+
+// "Server" for "server.port": the heading in --help.
+std::string group_name(const SettingInfo& info) {
+  const std::string_view key = info.key;
+  std::string name(key.substr(0, key.find('.')));
+  name.front() = static_cast<char>(name.front() - 32);
+  return name;
+}
+
+void add_switch(CLI::App& command, SettingFlags& flags, const SettingInfo& info, bool is_on) {
+  const std::string name(std::string_view(info.flag).substr(2));
+  // Help shows the form that changes the default; the other one undoes a configuration file.
+  const auto add = [&](const std::string& flag, const char* value, bool shown) {
+    command
+        .add_flag_callback(
+            flag, [&flags, &info, value] { flags.values[info.key] = {value}; },
+            shown ? (is_on ? "Not: " : "") + std::string(info.help) : "")
+        ->group(shown ? group_name(info) : "");
+  };
+  add("--" + name, "on", !is_on);
+  add("--no-" + name, "off", is_on);
+}
+
+}  // namespace
+
+void add_setting_flags(CLI::App& command, SettingFlags& flags) {
+  command.add_option("--config", flags.config_path, "The configuration file")->type_name("FILE");
+  const Settings defaults;
+  for (const SettingInfo& info : setting_table()) {
+    if (const auto* m = std::get_if<bool Settings::*>(&info.member)) {
+      add_switch(command, flags, info, defaults.*(*m));
+      continue;
+    }
+    const std::string text = setting_text(defaults, info);
+    const bool is_list = std::holds_alternative<std::vector<std::string> Settings::*>(info.member);
+    command
+        .add_option_function<std::vector<std::string>>(
+            info.flag,
+            [&flags, &info](const std::vector<std::string>& values) {
+              flags.values[info.key] = values;
+            },
+            std::string(info.help) +
+                (text.empty() || text == "0" || is_list ? "" : " [" + text + "]"))
+        ->type_name(info.value_name)
+        ->type_size(1)
+        ->expected(is_list ? 1 : 0, is_list ? 64 : 1)
+        ->check([&info](const std::string& value) {
+          Settings scratch;
+          const auto set = set_setting(scratch, info, value);
+          return set ? std::string() : set.error().message;
+        })
+        ->group(group_name(info));
+  }
+}
+
+}  // namespace notso
