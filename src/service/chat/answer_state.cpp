@@ -272,6 +272,7 @@ bool AnswerState::accept(TokenId token, std::vector<ChatEvent>& out) {
     forced_at_ = 0;
   }
   tokens_.push_back(token);
+  wrote_content_ = false;
   if (options_.sampling.has_penalties()) history_.add_sampled(token);
   if (vocabulary_.is_end(token)) {
     reason_ = FinishReason::kStop;
@@ -279,7 +280,12 @@ bool AnswerState::accept(TokenId token, std::vector<ChatEvent>& out) {
   }
   if (!forced) step_matcher(token);
   const Phase before = parser_.phase();
+  const bool ends_mark =
+      parser_.after_mark() && vocabulary_.tokenizer()->token_bytes(token) == "\n";
   parser_.feed(token, out);
+  const bool is_mark = vocabulary_.marks().find(token) && parser_.after_mark();
+  wrote_content_ =
+      (before == Phase::kBefore || before == Phase::kContent) && !ends_mark && !is_mark;
   if (before == Phase::kThinking) ++thinking_tokens_;
   if (parser_.phase() != before) enter(before);
   if (parser_.phase() == Phase::kStopped) {

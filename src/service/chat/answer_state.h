@@ -112,6 +112,9 @@ class AnswerState {
   // Ends the answer: appends what was held back, and returns the whole, its times still unset.
   [[nodiscard]] Finished finish(FinishReason reason, std::vector<ChatEvent>& out);
 
+  // Whether the token that came last is text of the content, be it held back still.
+  [[nodiscard]] bool wrote_content() const { return wrote_content_; }
+
   // The tokens so far.
   [[nodiscard]] std::span<const TokenId> tokens() const { return tokens_; }
 
@@ -156,6 +159,7 @@ class AnswerState {
   std::vector<TokenId> forced_;
   std::size_t forced_at_ = 0;
   std::int32_t calls_ = 0;
+  bool wrote_content_ = false;
   bool after_call_ = false;  // nothing but a newline has come since the last call
 };
 

@@ -27,10 +27,12 @@ FinishReason finish_reason(RequestEnd end, const AnswerState& state) {
 // One answer as the engine drives it.
 class AnswerPolicy final : public TokenPolicy {
  public:
+  // `scored` are the prompt's tokens that the engine is not given, but draws one by one.
   AnswerPolicy(std::shared_ptr<AnswerVocabulary> vocabulary, std::unique_ptr<AnswerState> state,
-               std::optional<int> top_logprobs, ChatSinks sinks)
+               std::vector<TokenId> scored, std::optional<int> top_logprobs, ChatSinks sinks)
       : vocabulary_(std::move(vocabulary)),
         state_(std::move(state)),
+        scored_(std::move(scored)),
         sinks_(std::move(sinks)),
         wants_logprobs_(top_logprobs) {
     logprobs_.top.resize(static_cast<std::size_t>(top_logprobs.value_or(0)));
@@ -50,7 +52,12 @@ class AnswerPolicy final : public TokenPolicy {
 
   [[nodiscard]] Result<std::int32_t> next(std::span<const float> logits,
                                           Sampler& sampler) override {
-    auto token = state_->next(logits, sampler);
+    Result<std::int32_t> token = 0;
+    if (scored_at_ < scored_.size()) {
+      token = scored_[scored_at_];
+    } else {
+      token = state_->next(logits, sampler);
+    }
     if (token && wants_logprobs_) {
       logprobs_.token = {*token, token_logprob(logits, *token, logprobs_.top)};
     }
@@ -59,7 +66,13 @@ class AnswerPolicy final : public TokenPolicy {
 
   bool accept(std::int32_t token) override {
     events_.clear();
-    over_ = state_->accept(token, events_);
+    if (scored_at_ < scored_.size()) {
+      ++scored_at_;
+      logprobs_.part = TokenPart::kPrompt;
+    } else {
+      over_ = state_->accept(token, events_);
+      logprobs_.part = state_->wrote_content() ? TokenPart::kContent : TokenPart::kOther;
+    }
     tell([&] {
       if (wants_logprobs_ && sinks_.logprobs) sinks_.logprobs(logprobs_);
       sinks_.events(events_);
@@ -98,6 +111,8 @@ class AnswerPolicy final : public TokenPolicy {
 
   std::shared_ptr<AnswerVocabulary> vocabulary_;  // that of the state
   std::unique_ptr<AnswerState> state_;
+  std::vector<TokenId> scored_;
+  std::size_t scored_at_ = 0;
   ChatSinks sinks_;
   bool wants_logprobs_;
   TokenLogprobs logprobs_;
@@ -161,6 +176,11 @@ Result<ChatHandle> ChatService::start(ChatRequest request, ChatSinks sinks) {
                                                  "; it must be 0 to " +
                                                  std::to_string(kTopLogprobsMax));
   }
+  if (request.prompt_logprobs &&
+      !(request.top_logprobs && request.messages.empty() && request.so_far.empty())) {
+    return fail(ErrorCode::kInvalidArgument,
+                "prompt_logprobs needs top_logprobs, and a raw prompt without an answer so far");
+  }
   AnswerOptions options = std::move(request.answer);
   options.plain_text = request.messages.empty();
   options.tools = request.prompt_options.tools;
@@ -175,10 +195,16 @@ Result<ChatHandle> ChatService::start(ChatRequest request, ChatSinks sinks) {
       AnswerState::make(*impl_->vocabulary, std::move(options), *prompt, impl_->info.context);
   if (!state) return pass_on(state);
   if (auto replayed = (*state)->replay(request.so_far); !replayed) return pass_on(replayed);
+  std::vector<TokenId> scored;
+  if (request.prompt_logprobs) {
+    scored.assign(prompt->begin() + 1, prompt->end());
+    prompt->resize(1);
+  }
   prompt->insert(prompt->end(), request.so_far.begin(), request.so_far.end());
   EngineRequest submitted = impl_->engine_request(request, std::move(*prompt));
-  submitted.policy = std::make_unique<AnswerPolicy>(impl_->vocabulary, std::move(*state),
-                                                    request.top_logprobs, std::move(sinks));
+  submitted.policy =
+      std::make_unique<AnswerPolicy>(impl_->vocabulary, std::move(*state), std::move(scored),
+                                     request.top_logprobs, std::move(sinks));
   auto id = impl_->engine.submit(std::move(submitted));
   if (!id) return pass_on(id);
   return ChatHandle(&impl_->engine, *id);

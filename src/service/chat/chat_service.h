@@ -19,10 +19,14 @@
 
 namespace notso {
 
-// The log-probabilities of one token of an answer, under the model itself.
+// What a token belongs to: the prompt, the content, or a thought, a call, a mark or the end.
+enum class TokenPart : std::uint8_t { kPrompt, kContent, kOther };
+
+// The log-probabilities of one token, under the model itself.
 struct TokenLogprobs {
   TokenLogprob token;
   std::vector<TokenLogprob> top;  // best first
+  TokenPart part = TokenPart::kOther;
 };
 
 // What is asked. A conversation, or a prompt that is tokens already.
@@ -35,7 +39,9 @@ struct ChatRequest {
                                     // events are those that follow (with what it held
                                     // back when it stopped), Finished holds the whole
   std::optional<int> top_logprobs;  // 0..20; set: the token events carry log-probabilities
-  std::string session;              // see EngineRequest
+  bool prompt_logprobs = false;  // with top_logprobs and a raw prompt: also of its tokens but the
+                                 // first; they are read one by one, as slowly as if written
+  std::string session;           // see EngineRequest
   std::string cache_scope;
   Priority priority = Priority::kInteractive;
   bool drafts = true;

@@ -198,6 +198,22 @@ TEST_F(ChatServiceTest, GivesTheLogprobsOfEveryTokenBeforeItsEvents) {
   }
 }
 
+TEST_F(ChatServiceTest, TellsWhichTokensAreContent) {
+  ChatRequest request = hello(true);
+  request.prompt_options.tools = {weather_tool()};
+  request.top_logprobs = 0;
+  start(request);
+  engine_.run(
+      tokens("<think>\nhm\n</think>\nab</think>\n\xC3\xA9\n<tool_call>\n{\"name\": "
+             "\"get_weather\", \"arguments\": {}}\n</tool_call>\n<|im_end|>"));
+  std::vector<TokenId> content;
+  for (const TokenLogprobs& token : logprobs_) {
+    if (token.part == TokenPart::kContent) content.push_back(token.token.token);
+  }
+  EXPECT_EQ(chat_tokenizer()->decode(content), "ab\xC3\xA9\n");
+  EXPECT_EQ(finished().reason, FinishReason::kToolCalls);
+}
+
 TEST_F(ChatServiceTest, CertainTokensNeedLogitsOnlyWhereLogprobsAreWanted) {
   ChatRequest request = hello();
   request.prompt_options.tools = {weather_tool()};
@@ -225,6 +241,27 @@ TEST_F(ChatServiceTest, ARawPromptIsAnsweredWithPlainText) {
   EXPECT_EQ(summary(events_), "text(" + written + ") end");
   EXPECT_EQ(finished().reason, FinishReason::kStop);
   EXPECT_EQ(finished().usage.thinking_tokens, 0);
+}
+
+TEST_F(ChatServiceTest, ScoresTheTokensOfARawPrompt) {
+  ChatRequest request;
+  request.prompt = tokens("abc");
+  request.answer.sampling.temperature = 0;
+  request.prompt_logprobs = true;
+  EXPECT_THAT(refusal(request), HasSubstr("prompt_logprobs"));
+  request.top_logprobs = 1;
+  start(request);
+  EXPECT_EQ(engine_.waiting.front().second.prompt, tokens("a"));
+  engine_.run(tokens("bcde<|im_end|>"));
+  ASSERT_THAT(logprobs_, SizeIs(5));
+  EXPECT_EQ(logprobs_[0].token.token, tokens("b").front());
+  EXPECT_EQ(logprobs_[0].part, TokenPart::kPrompt);
+  EXPECT_EQ(logprobs_[1].part, TokenPart::kPrompt);
+  EXPECT_EQ(logprobs_[2].part, TokenPart::kContent);
+  EXPECT_EQ(logprobs_[4].part, TokenPart::kOther);
+  EXPECT_EQ(summary(events_), "text(de) end");
+  EXPECT_EQ(finished().usage.prompt_tokens, 3);
+  EXPECT_EQ(finished().usage.completion_tokens, 3);
 }
 
 TEST_F(ChatServiceTest, ASinkThatThrowsEndsItsAnswerOnly) {
