@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -80,6 +81,7 @@ struct EngineRequest {
   std::string cache_scope;              // prefixes are shared among requests of the same scope only
   Priority priority = Priority::kInteractive;
   bool drafts = true;
+  bool pin = false;  // keeps the prompt in the cache before all others: for system prompts
   std::optional<double> token_s_max;   // without a new token; unset: the engine's
   std::optional<double> answer_s_max;  // from the prompt's end; unset: the engine's
   std::optional<double> queue_s_max;   // before its first step; unset: the engine's
@@ -99,7 +101,15 @@ struct EngineOptions {
   double queue_s_max = 120;
   std::string kv_folder;  // where prefixes are kept between runs; "": nowhere
   std::size_t kv_disk_bytes_max = std::size_t{4} << 30U;
+  std::function<double()> clock;  // seconds that never fall; none: the system's
+  // Takes one line about files of the KV folder that were dropped or cannot be written; called on
+  // the engine's thread.
+  std::function<void(const std::string& line)> log;
 };
+
+// A budget for KV pages that suits the machine: half of the memory that is available now, within
+// the bounds that a container sets.
+[[nodiscard]] std::size_t default_kv_bytes_max();
 
 // The engine. All members may be called from any thread.
 class Engine {

@@ -1,0 +1,48 @@
+// How much memory there is for KV pages: what the system calls available, within the limit of the
+// control group (containers), halved, since weights, page cache and other programs want some too.
+
+#include <algorithm>
+#include <fstream>
+#include <string>
+
+#include "service/engine/engine.h"
+
+namespace notso {
+namespace {
+
+constexpr std::size_t kFallbackBytes = std::size_t{1} << 30U;
+constexpr std::size_t kLeastBytes = std::size_t{64} << 20U;
+
+// The first number of a file; none if there is no file or it holds a word ("max").
+std::optional<std::size_t> number_in(const std::string& path) {
+  std::ifstream file(path);
+  std::size_t number = 0;
+  if (file >> number) return number;
+  return std::nullopt;
+}
+
+std::optional<std::size_t> available_bytes() {
+  std::ifstream file("/proc/meminfo");
+  std::string name;
+  std::size_t kilobytes = 0;
+  std::string unit;
+  while (file >> name >> kilobytes) {
+    if (name == "MemAvailable:") return kilobytes * 1024;
+    std::getline(file, unit);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::size_t default_kv_bytes_max() {
+  std::size_t bytes = available_bytes().value_or(2 * kFallbackBytes);
+  const std::string group = "/sys/fs/cgroup/memory.";
+  if (const auto limit = number_in(group + "max")) {
+    const std::size_t used = number_in(group + "current").value_or(0);
+    bytes = std::min(bytes, *limit - std::min(used, *limit));
+  }
+  return std::max(bytes / 2, kLeastBytes);
+}
+
+}  // namespace notso
