@@ -4,18 +4,15 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
 #include <fmt/format.h>
 #include <string>
 #include <vector>
 
-#include "app/app_paths.h"
 #include "app/command.h"
 #include "app/model_setup.h"
 #include "app/progress.h"
 #include "base/json_text.h"
 #include "ml/core/cpu/limits.h"
-#include "ml/smollm3/synth.h"
 
 namespace notso {
 namespace {
@@ -260,26 +257,6 @@ void print_json(const MachineLimits& limits, const Backend& backend, double load
   std::puts((text + "]}").c_str());
 }
 
-// The path of a synthetic model in the cache folder, written if it is not there yet.
-Result<std::string> synthetic_model(const std::string& size) {
-  const std::string folder = cache_folder();
-  if (folder.empty()) {
-    return fail(ErrorCode::kUnavailable,
-                "--synthetic needs a cache folder; set HOME, XDG_CACHE_HOME or NOTSO_HOME");
-  }
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  const std::string path = folder + "/synthetic-" + size + ".gguf";
-  if (std::filesystem::exists(path, error)) return path;
-  SynthOptions options;
-  options.size = *synth_size_from_name(size);
-  ProgressBar bar("writing " + path, "B");
-  const auto written = write_synthetic_model(
-      path, options, [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); });
-  if (!written) return tl::unexpected<Error>(written.error());
-  return path;
-}
-
 // Short options like "0,4096" may not ask for more than the model takes.
 Result<std::int32_t> longest_context(const BenchFlags& flags) {
   const auto most = [](const std::vector<std::int32_t>& list) {
@@ -300,7 +277,7 @@ Status bench(BenchFlags flags) {
   if (!context) return pass_on(context);
   flags.model.context = *context;
   if (!flags.synthetic.empty()) {
-    auto path = synthetic_model(flags.synthetic);
+    auto path = synthetic_model_path(flags.synthetic);
     if (!path) return pass_on(path);
     flags.model.path = std::move(*path);
   }

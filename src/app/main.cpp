@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
   add_generate_command(app, runner);
   add_score_command(app, runner);
   add_bench_command(app, runner);
+  add_serve_bench_command(app, runner);
   add_render_command(app, runner);
   add_config_command(app, runner);
   add_key_command(app, runner);

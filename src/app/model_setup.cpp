@@ -1,11 +1,13 @@
 #include "app/model_setup.h"
 
 #include <cstdlib>
+#include <filesystem>
 #include <future>
 
 #include "app/app_paths.h"
 #include "app/progress.h"
 #include "ml/core/cpu/cpu_backend.h"
+#include "ml/smollm3/synth.h"
 
 namespace notso {
 namespace {
@@ -44,6 +46,25 @@ void add_machine_flags(CLI::App& command, ModelFlags& flags) {
       ->capture_default_str();
   command.add_flag("--no-pack-cache", flags.no_pack_cache,
                    "Pack the weights in memory instead of keeping them in the cache folder");
+}
+
+Result<std::string> synthetic_model_path(const std::string& size) {
+  const std::string folder = cache_folder();
+  if (folder.empty()) {
+    return fail(ErrorCode::kUnavailable,
+                "--synthetic needs a cache folder; set HOME, XDG_CACHE_HOME or NOTSO_HOME");
+  }
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  const std::string path = folder + "/synthetic-" + size + ".gguf";
+  if (std::filesystem::exists(path, error)) return path;
+  SynthOptions options;
+  options.size = *synth_size_from_name(size);
+  ProgressBar bar("writing " + path, "B");
+  const auto written = write_synthetic_model(
+      path, options, [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); });
+  if (!written) return tl::unexpected<Error>(written.error());
+  return path;
 }
 
 Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs) {

@@ -43,4 +43,8 @@ struct LoadedModel {
 // stderr. The kernel table is NOTSO_CPU's, the sidecar folder that of cache_folder().
 [[nodiscard]] Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs);
 
+// The path of a synthetic model ("tiny", "small", "full") in that folder, written if it is not
+// there yet.
+[[nodiscard]] Result<std::string> synthetic_model_path(const std::string& size);
+
 }  // namespace notso
