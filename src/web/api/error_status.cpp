@@ -44,15 +44,26 @@ std::string_view error_type(int status) {
   }
 }
 
+namespace {
+
+// OpenAI's word for errors that come without one.
+std::string_view reason_of(int status, const ApiError& error) {
+  if (!error.reason.empty()) return error.reason;
+  if (status == 401) return "invalid_api_key";
+  return status == 429 ? "rate_limit_exceeded" : "";
+}
+
+}  // namespace
+
 std::string openai_error_body(int status, const ApiError& error) {
-  const auto text_or_null = [](const std::string& text) {
+  const auto text_or_null = [](std::string_view text) {
     return text.empty() ? boost::json::value(nullptr) : boost::json::value(text);
   };
   boost::json::object inner;
   inner["message"] = error.message;
   inner["type"] = error_type(status);
   inner["param"] = text_or_null(error.field);
-  inner["code"] = text_or_null(error.reason);
+  inner["code"] = text_or_null(reason_of(status, error));
   if (error.tokens_and_context) {
     inner["n_prompt_tokens"] = error.tokens_and_context->first;
     inner["n_ctx"] = error.tokens_and_context->second;

@@ -26,8 +26,6 @@ http::Response refusal(const ApiError& error, double wait_s) {
 http::Response server_error(int status, const std::string& message) {
   ApiError error;
   error.message = message;
-  if (status == 401) error.reason = "invalid_api_key";
-  if (status == 429) error.reason = "rate_limit_exceeded";
   return json_response(openai_error_body(status, error), status);
 }
 

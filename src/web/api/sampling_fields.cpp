@@ -32,7 +32,7 @@ void read_logit_bias(Fields& fields, SamplingParams& sampling) {
     LogitBias bias;
     const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), bias.token);
     if (error != std::errc() || end != key.data() + key.size()) {
-      fields.refuse("logit_bias", fmt::format("has the key '{}', which is no token id", key));
+      fields.refuse("logit_bias", "has a key that is no token id");
       return;
     }
     entries.number(key, -100, 100, bias.bias);

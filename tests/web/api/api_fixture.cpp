@@ -1,8 +1,7 @@
 #include "web/api/api_fixture.h"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <stdexcept>
+#include <gtest/gtest.h>
 
 #include "base/check.h"
 #include "service/chat/chat_fixtures.h"
@@ -117,6 +116,13 @@ FakeExchange& ApiFixture::begin(std::string_view method, std::string_view path,
 void ApiFixture::poll() {
   io_.restart();
   io_.poll();
+}
+
+void ApiFixture::wait_until(const std::function<bool()>& condition) {
+  io_.restart();
+  while (!condition() && io_.run_one() > 0) {
+  }
+  ASSERT_TRUE(condition());
 }
 
 void ApiFixture::run(std::string_view script, RequestEnd end) {

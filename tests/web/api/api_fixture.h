@@ -4,6 +4,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -76,8 +77,9 @@ class ApiFixture {
   FakeExchange& begin(std::string_view method, std::string_view path, std::string_view body);
   // Runs the engine's oldest request.
   void run(std::string_view script, RequestEnd end = RequestEnd::kLength);
-  // Lets the handlers go on.
+  // Lets the handlers go on as far as they can, or until `condition` holds.
   void poll();
+  void wait_until(const std::function<bool()>& condition);
 
   ScriptEngine engine;
   std::shared_ptr<ChatService> service;

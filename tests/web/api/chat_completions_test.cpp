@@ -262,6 +262,16 @@ TEST_F(ChatCompletions, AClientThatGoesEndsItsAnswers) {
   EXPECT_THAT(exchange.reply.body, ::testing::Not(HasSubstr("[DONE]")));
 }
 
+TEST_F(ChatCompletions, ASilentStreamShowsThatItIsAlive) {
+  context.keep_alive_time_max = std::chrono::milliseconds(1);
+  FakeExchange& exchange = begin("POST", kChat, hello(R"(, "stream": true)"));
+  wait_until([&] { return exchange.reply.body.ends_with(": keep-alive\n\n"); });
+  context.keep_alive_time_max = std::chrono::hours(1);
+  run("hi<|im_end|>");
+  wait_until([&] { return exchange.reply.complete; });
+  EXPECT_EQ(joined(exchange.reply.events()).at("content"), "hi");
+}
+
 TEST_F(ChatCompletions, AReaderThatIsTooSlowIsCutOff) {
   context.stream_bytes_max = 400;
   FakeExchange& exchange = begin("POST", kChat, hello(R"(, "stream": true)"));
