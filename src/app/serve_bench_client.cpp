@@ -17,7 +17,6 @@ class ForcedTextPolicy : public TokenPolicy {
   }
 
   [[nodiscard]] std::shared_future<void> ended_future() { return ended_.get_future().share(); }
-  [[nodiscard]] std::shared_future<void> begun_future() { return begun_.get_future().share(); }
 
   void queued(std::int32_t, double) override {}
   void prompt_progress(std::int32_t, std::int32_t) override {}
@@ -33,20 +32,17 @@ class ForcedTextPolicy : public TokenPolicy {
 
   bool accept(std::int32_t) override {
     answer_->times_s.push_back(bench_seconds());
-    if (answer_->times_s.size() == 1) begun_.set_value();
     return answer_->times_s.size() == text_.size();
   }
 
   void ended(const RequestReport& report) override {
     answer_->report = report;
-    if (answer_->times_s.empty()) begun_.set_value();
     ended_.set_value();
   }
 
  private:
   std::vector<std::int32_t> text_;
   std::shared_ptr<BenchAnswer> answer_;
-  std::promise<void> begun_;
   std::promise<void> ended_;
 };
 
@@ -64,7 +60,6 @@ Result<BenchRequest> submit_bench(Engine& engine, std::vector<std::int32_t> prom
   submitted.answer->submitted_s = bench_seconds();
   auto policy = std::make_unique<ForcedTextPolicy>(std::move(text), submitted.answer);
   submitted.ended = policy->ended_future();
-  submitted.begun = policy->begun_future();
   EngineRequest request;
   request.prompt = std::move(prompt);
   request.policy = std::move(policy);

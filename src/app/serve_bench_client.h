@@ -26,7 +26,6 @@ struct BenchRequest {
   RequestId id = 0;
   std::shared_ptr<BenchAnswer> answer;
   std::shared_future<void> ended;
-  std::shared_future<void> begun;  // its first token came, or it ended
 };
 
 // Submits a request whose answer is `text`; the model's logits are drawn from as usual and thrown

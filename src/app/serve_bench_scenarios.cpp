@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fmt/format.h>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -203,9 +205,10 @@ Result<Figures> bench_gap(ServeBench& bench) {
       submit_bench(**engine, bench_text(20, 1, vocab), bench_text(kAnswerMax, 2, vocab), false);
   if (!stream) return pass_on(stream);
   bench.progress("gap: one stream alone");
-  stream->begun.wait();
-  constexpr double kAloneSeconds = 4;
-  ::usleep(static_cast<useconds_t>(kAloneSeconds * 1e6));
+  constexpr std::uint64_t kTokensAlone = 60;
+  while ((*engine)->stats().sampled_tokens < kTokensAlone) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   bench.progress("gap: one stream while a prompt of 4000 tokens is read");
   auto reader = submit_bench(**engine, bench_text(kLongPrompt, 3, vocab), {1}, false);
   if (!reader) return pass_on(reader);

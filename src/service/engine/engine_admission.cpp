@@ -65,10 +65,14 @@ std::size_t EngineLoop::first_to_give_way() const {
 // Sends a running request back to the queue. What it has read stays in the cache for as long as
 // nobody wants the memory, and is read again otherwise.
 void EngineLoop::give_back_pages(std::size_t running_index) {
+  waiting_.reserve(waiting_.size() + 1);
   Request request = std::move(running_[running_index]);
   running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(running_index));
-  const auto read = std::span(request->tokens).first(static_cast<std::size_t>(request->read));
-  if (options_.prefix_cache && request->read > 0) cache_->close(std::move(request->kv), read);
+  try {
+    keep_pages(*request);
+  } catch (const std::bad_alloc&) {
+    // It is all read again.
+  }
   request->kv = KvSequence();
   request->read = 0;
   request->published = 0;
@@ -86,7 +90,12 @@ void EngineLoop::start(Request request) {
     stats_.queue_s.add(started.report.queue_s);
   }
   const std::int32_t most = options_.prefix_cache ? started.cacheable() : 0;
-  started.kv = cache_->open(started.asked.cache_scope, started.tokens, most);
+  try {
+    started.kv = cache_->open(started.asked.cache_scope, started.tokens, most);
+  } catch (const std::bad_alloc&) {
+    finish(std::move(request), {RequestEnd::kError, out_of_memory()});
+    return;
+  }
   started.read = started.kv.positions();
   started.published = started.read;
   ++started.share->running;
@@ -137,6 +146,7 @@ void EngineLoop::order_queue() {
         {request->is_background(), request->session, request->share->running, request->id});
   }
   Requests ordered;
+  ordered.reserve(waiting_.size());
   for (const std::size_t i : queue_order(candidates)) ordered.push_back(std::move(waiting_[i]));
   waiting_ = std::move(ordered);
   queue_changed_ = false;

@@ -46,16 +46,12 @@ void EngineLoop::end_running(const ActiveRequest& request, Ending ending) {
 // Ends a request that is in no list any more. Its pages go to the cache before its policy hears.
 void EngineLoop::finish(Request request, Ending ending) {
   queue_changed_ = true;
-  if (options_.prefix_cache && !request->is_spoiled && request->read > 0) {
-    cache_->close(std::move(request->kv),
-                  std::span(request->tokens).first(static_cast<std::size_t>(request->read)));
+  try {
+    keep_pages(*request);
+  } catch (const std::bad_alloc&) {
+    // The cache goes without them.
   }
   request->kv = KvSequence();
-  const auto prompt =
-      std::span(request->tokens).first(static_cast<std::size_t>(request->prompt_size));
-  if (request->asked.pin && request->read >= request->prompt_size) {
-    cache_->pin(request->asked.cache_scope, prompt);
-  }
   if (--request->share->requests == 0) sessions_.erase(request->session);
   request->share = nullptr;
   count_end(*request, ending.end);
@@ -68,6 +64,15 @@ void EngineLoop::finish(Request request, Ending ending) {
     // There is nothing left that a failure here could end.
     static_cast<void>(call_policy([&] { request->asked.policy->ended(report); }));
   }
+}
+
+// Leaves what the request has read to the cache.
+void EngineLoop::keep_pages(ActiveRequest& request) {
+  if (!options_.prefix_cache || request.is_spoiled || request.read == 0) return;
+  const auto read = std::span(request.tokens).first(static_cast<std::size_t>(request.read));
+  cache_->close(std::move(request.kv), read);
+  if (!request.asked.pin || request.read < request.prompt_size) return;
+  cache_->pin(request.asked.cache_scope, read.first(static_cast<std::size_t>(request.prompt_size)));
 }
 
 void EngineLoop::count_end(const ActiveRequest& request, RequestEnd end) {
@@ -130,6 +135,10 @@ std::optional<EngineLoop::Ending> EngineLoop::overdue(const ActiveRequest& reque
   return timeout("the answer did not end", answer_s);
 }
 
+Error EngineLoop::out_of_memory() {
+  return {ErrorCode::kResourceExhausted, "there is not enough memory to go on"};
+}
+
 // Memory ran out between two requests' work. First the caches go; if that does not help, the newest
 // request.
 void EngineLoop::survive_failed_allocation() {
@@ -139,8 +148,7 @@ void EngineLoop::survive_failed_allocation() {
     cache_->shrink(options_.kv_bytes_max);
     return;
   }
-  const Ending refused{RequestEnd::kError,
-                       {ErrorCode::kResourceExhausted, "there is not enough memory to go on"}};
+  const Ending refused{RequestEnd::kError, out_of_memory()};
   if (!running_.empty()) {
     end_running(*running_[first_to_give_way()], refused);
   } else if (!waiting_.empty()) {

@@ -64,7 +64,9 @@ EngineLoop::EngineLoop(StepModel& model, EngineOptions options, std::unique_ptr<
       sampler_(model.vocab_size()),
       scheduler_(limits_of(options_, model)),
       logits_(model.vocab_size() * static_cast<std::size_t>(model.max_outputs())),
-      pages_max_(cache_->stats().pages_max) {}
+      pages_max_(cache_->stats().pages_max) {
+  running_.reserve(static_cast<std::size_t>(options_.running_max));
+}
 
 EngineLoop::~EngineLoop() = default;
 
@@ -93,6 +95,19 @@ Status EngineLoop::check(const EngineRequest& request) const {
 }
 
 void EngineLoop::add(RequestId id, EngineRequest request, double submitted_s) {
+  try {
+    enqueue(id, request, submitted_s);
+  } catch (const std::bad_alloc&) {
+    RequestReport report;
+    report.end = RequestEnd::kError;
+    report.error = out_of_memory();
+    ++stats_.failed;
+    if (request.policy) static_cast<void>(call_policy([&] { request.policy->ended(report); }));
+  }
+}
+
+// `request` keeps its policy until nothing can fail any more.
+void EngineLoop::enqueue(RequestId id, EngineRequest& request, double submitted_s) {
   auto active = std::make_unique<ActiveRequest>();
   active->id = id;
   active->tokens = std::move(request.prompt);
@@ -102,7 +117,7 @@ void EngineLoop::add(RequestId id, EngineRequest request, double submitted_s) {
   active->session += request.session.empty() ? std::to_string(id) : std::string("/");
   active->submitted_s = submitted_s;
   active->report.prompt_tokens = active->prompt_size;
-  active->asked = std::move(request);
+  waiting_.reserve(waiting_.size() + 1);
   // A newcomer has had as much as whoever had least, or it would be served alone until then.
   std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
   for (const auto& [name, share] : sessions_) least = std::min(least, share.served);
@@ -110,6 +125,7 @@ void EngineLoop::add(RequestId id, EngineRequest request, double submitted_s) {
   SessionShare& share = sessions_.try_emplace(active->session, SessionShare{least}).first->second;
   ++share.requests;
   active->share = &share;
+  active->asked = std::move(request);
   waiting_.push_back(std::move(active));
   queue_changed_ = true;
 }
@@ -257,6 +273,8 @@ bool EngineLoop::run() {
   const Status done = call_policy([&] {
     model_.run({tokens_, {sequences_, rows}, output_rows_}, logits);
   });
+  // Without memory a step is tried again, once the caches are dropped.
+  if (!done && done.error().code == ErrorCode::kResourceExhausted) throw std::bad_alloc();
   now_s_ = options_.clock();
   ++step_;
   for (const StepShare& share : shares_) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -76,6 +75,8 @@ class EngineLoop {
     Error error;
   };
 
+  static Error out_of_memory();
+
   // engine_admission.cpp: who has a place.
   void admit();
   [[nodiscard]] bool has_room_for(const ActiveRequest& request) const;
@@ -90,6 +91,7 @@ class EngineLoop {
 
   // engine_end.cpp: how requests end.
   void finish(Request request, Ending ending);
+  void keep_pages(ActiveRequest& request);
   void end_running(const ActiveRequest& request, Ending ending);
   void end_overdue();
   [[nodiscard]] std::optional<Ending> overdue(const ActiveRequest& request) const;
@@ -97,6 +99,7 @@ class EngineLoop {
   void survive_failed_allocation();
 
   // engine_loop.cpp: the step.
+  void enqueue(RequestId id, EngineRequest& request, double submitted_s);
   void adopt_prefixes();
   bool schedule();
   void collect_candidates();

@@ -11,6 +11,9 @@ namespace {
 constexpr std::int32_t kAnswerRowsMax = 8;
 // A piece of a prompt while nothing is known about the machine.
 constexpr std::int32_t kFirstRows = 32;
+// A prompt gets at least so many rows, whatever they seem to cost: it must come to an end, and what
+// rows cost is learned by running them.
+constexpr std::int32_t kPromptRowsMin = 4;
 // Background work gets at least a row in one of so many steps.
 constexpr std::uint64_t kBackgroundEvery = 16;
 
@@ -29,7 +32,7 @@ std::span<const StepShare> Scheduler::plan(std::span<const StepCandidate> candid
   const std::int32_t answer_rows = rows_;
   const double limit_s =
       rows_ == 0 ? limits_.step_s_max : limits_.slowdown_max * cost.seconds(rows_);
-  give(candidates, false, Kind::kPrompt, std::max(room(cost, limit_s), 1));
+  give(candidates, false, Kind::kPrompt, std::max(room(cost, limit_s), kPromptRowsMin));
   if (rows_ == answer_rows) plan_background(candidates, cost);
   return shares_;
 }

@@ -26,7 +26,7 @@ namespace notso {
 struct StepLimits {
   std::int32_t rows_max = 256;
   std::int32_t outputs_max = 64;     // rows with logits
-  double slowdown_max = 2.5;         // by prompts, for those who read an answer
+  double slowdown_max = 2.3;         // by prompts, for those who read an answer
   double background_slowdown = 1.2;  // by background work, for the same
   double step_s_max = 1.0;
   double background_step_s_max = 0.3;

@@ -5,8 +5,14 @@
 namespace notso {
 namespace {
 
-constexpr double kNewShare = 0.25;    // of a new measurement in the smoothed one
+// How much of a new measurement goes into the smoothed one. Noise only ever adds time, so what is
+// below the expectation counts for more.
+constexpr double kShareBelow = 0.3;
+constexpr double kShareAbove = 0.1;
 constexpr double kSurpriseMax = 2.0;  // times the expected; what is above it is cut off
+// How much of a surprise is taken for a change of the whole machine: while a long prompt is read,
+// no step without it runs from which to learn what such a step costs now.
+constexpr double kCommonShare = 0.25;
 
 }  // namespace
 
@@ -19,8 +25,15 @@ std::size_t StepCost::point_of(std::int32_t rows) {
 void StepCost::add(std::int32_t rows, double seconds) {
   const std::size_t point = point_of(rows);
   const double here = seconds * kRows[point] / std::max(rows, 1);
-  double& known = seconds_[point];
-  known = known == 0 ? here : known + kNewShare * (std::min(here, kSurpriseMax * known) - known);
+  const double known = seconds_[point];
+  if (known == 0) {
+    seconds_[point] = here;
+    return;
+  }
+  const double surprise = std::min(here / known, kSurpriseMax) - 1;
+  const double change = surprise * (surprise < 0 ? kShareBelow : kShareAbove);
+  for (double& other : seconds_) other *= 1 + kCommonShare * change;
+  seconds_[point] = known * (1 + change);
 }
 
 bool StepCost::is_known(std::int32_t rows) const { return seconds_[point_of(rows)] > 0; }

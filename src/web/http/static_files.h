@@ -2,11 +2,12 @@
 // browser asks for each version once, and in the compressed form that it takes.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
-#include "web/http/message.h"
+#include "web/http/exchange.h"
 
 namespace notso::http {
 

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "web/http/message.h"
+#include "web/http/exchange.h"
 
 namespace notso::http {
 

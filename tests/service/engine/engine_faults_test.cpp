@@ -79,6 +79,33 @@ TEST_F(FaultTest, AModelThatThrowsFailsTheStepAndNotTheEngine) {
   expect_bystander_is_right();
 }
 
+TEST_F(FaultTest, AStepWithoutMemoryIsTriedAgainWithoutTheCaches) {
+  add({.prompt_size = 300, .seed = 5});
+  run_to_end();
+  ASSERT_GT(loop_->stats().pages_cached, 0U);
+  std::size_t cached_after = 1000;
+  model_.before_step = [&, failures = 1](const StepInput&) mutable {
+    if (failures-- > 0) throw std::bad_alloc();
+    if (cached_after == 1000) cached_after = loop_->stats().pages_cached;
+  };
+  add_bystander();
+  run_to_end();
+  EXPECT_EQ(cached_after, 0U);
+  expect_bystander_is_right();
+}
+
+TEST_F(FaultTest, WhereMemoryStaysShortTheNewestRequestIsRefused) {
+  add_bystander();
+  const auto newest = add({.prompt_size = 80});
+  model_.before_step = [&](const StepInput& input) {
+    if (input.rows.sequences.size() > 1) throw std::bad_alloc();
+  };
+  run_to_end();
+  EXPECT_EQ(newest->report.end, RequestEnd::kError);
+  EXPECT_EQ(newest->report.error.code, ErrorCode::kResourceExhausted);
+  expect_bystander_is_right();
+}
+
 TEST_F(FaultTest, AnAnswerThatTakesTooLongEndsInTime) {
   options_.answer_s_max = 2;
   start();

@@ -72,6 +72,14 @@ TEST_F(LoopTest, RequestsThatComeTogetherReadTheirCommonPromptOnce) {
   for (const auto& outcome : outcomes) EXPECT_EQ(outcome->tokens, outcomes[0]->tokens);
 }
 
+TEST_F(LoopTest, RequestsOfOtherScopesDoNotWaitForEachOther) {
+  const auto one = add({.prompt_size = 500, .scope = "a"});
+  const auto other = add({.prompt_size = 500, .scope = "b"});
+  for (int i = 0; i < 3; ++i) loop_->step();
+  EXPECT_GT(one->progress.back(), 0);
+  EXPECT_GT(other->progress.back(), 0);
+}
+
 TEST_F(LoopTest, ARequestWithoutAPolicyOnlyFillsTheCache) {
   EngineRequest warm;
   warm.prompt = made_up_prompt(200, 1);
