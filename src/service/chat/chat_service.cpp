@@ -66,7 +66,8 @@ class AnswerPolicy final : public TokenPolicy {
 
   bool accept(std::int32_t token) override {
     events_.clear();
-    if (scored_at_ < scored_.size()) {
+    const bool is_answer = scored_at_ == scored_.size();
+    if (!is_answer) {
       ++scored_at_;
       logprobs_.part = TokenPart::kPrompt;
     } else {
@@ -74,6 +75,7 @@ class AnswerPolicy final : public TokenPolicy {
       logprobs_.part = state_->wrote_content() ? TokenPart::kContent : TokenPart::kOther;
     }
     tell([&] {
+      if (is_answer && sinks_.token) sinks_.token(token);
       if (wants_logprobs_ && sinks_.logprobs) sinks_.logprobs(logprobs_);
       sinks_.events(events_);
     });

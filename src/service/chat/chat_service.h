@@ -54,6 +54,8 @@ struct ChatRequest {
 struct ChatSinks {
   // The events of one token (there may be none); the last of the last call is Finished.
   std::function<void(std::span<const ChatEvent>)> events;
+  // Each token of the answer, before its events.
+  std::function<void(TokenId)> token;
   // One call a token, before its events, where log-probabilities were asked for.
   std::function<void(const TokenLogprobs&)> logprobs;
   std::function<void(std::int32_t position, double wait_s)> queued;

@@ -3,6 +3,7 @@
 // can be watched from several, stopped from any, and is taken up again after a restart.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -63,7 +64,8 @@ struct ToolResult {
   std::string result;
 };
 
-// The answer's message is complete and on disk; follow-ups may still come.
+// A message of the answer is complete and on disk; follow-ups may still come. An answer that calls
+// tools has several messages, one after the other: what is called, the results, and what follows.
 struct TurnSaved {
   StoredMessage message;
 };
@@ -79,7 +81,8 @@ struct TurnTitle {
 };
 
 // The answer as it stands after the event of this id, in place of all events up to it: where a
-// watcher begins that cannot be given every event from its own.
+// watcher begins that cannot be given every event from its own, and where an answer goes on that
+// had been broken off.
 struct TurnSnapshot {
   TurnStatus status;
   StoredMessage message;  // whole so far; newer than what the store has
@@ -95,11 +98,22 @@ struct TurnEvent {
       what;
 };
 
-// Watches a conversation until it is destroyed. The callback comes from other threads: take the
-// data and return.
+// Watches a conversation until it is destroyed; no call comes after that. The callback comes from
+// another thread, which all conversations share: take the data and return.
 class TurnSubscription {
  public:
   virtual ~TurnSubscription() = default;
+};
+
+// Habits of the service.
+struct TurnOptions {
+  std::int32_t partial_ms = 2000;                       // between two writes of a running answer
+  std::int32_t retry_ms = 1000;                         // between attempts to store what failed
+  std::int32_t rounds_max = 8;                          // of tools in one answer
+  bool titles = true;                                   // for new conversations
+  bool followups = true;                                // after each answer
+  std::size_t log_bytes_max = std::size_t{512} << 10U;  // of events kept for a conversation
+  std::size_t idle_max = 200;                           // conversations kept where nothing happens
 };
 
 // The service. All members may be called from any thread; `Then`s are called from others.
@@ -109,10 +123,13 @@ class TurnService {
   using Then = SessionStore::Then<T>;
 
   // All must outlive the service.
-  static std::unique_ptr<TurnService> make(ChatService& chat, SessionStore& store);
+  static std::unique_ptr<TurnService> make(ChatService& chat, SessionStore& store,
+                                           TurnOptions options = {});
   virtual ~TurnService() = default;
 
-  // Takes up the answers that a crash cut off. Call once, before the first request.
+  // Takes up the answers that a crash cut off: they go on with the very tokens that they would have
+  // had. Call once, before the first request: returns when they go on, or when the store cannot be
+  // read; that is tried again.
   virtual void recover() = 0;
 
   // A started turn: the question (none for regenerate and such) and the answer's place.
@@ -120,6 +137,9 @@ class TurnService {
     std::optional<StoredMessage> question;
     StoredMessage answer;
   };
+
+  // A conversation has one running answer at a time: while it has, all of these but stop() are
+  // refused (kUnavailable).
 
   // Appends a user's message below `parent_id` (0: the conversation's leaf) and answers it. With
   // the same client_key a second time, gives what was started the first time.
@@ -150,6 +170,7 @@ class TurnService {
   };
   virtual void context_use(std::string owner, SessionId id, Then<ContextUse> then) = 0;
   // Forgets the model's memory of the conversation (/reset): later turns do not see what is above.
+  // The mark is a system message named "reset" at the conversation's leaf, without text.
   virtual void reset(std::string owner, SessionId id, Then<void> then) = 0;
 
   // The events after `after_id` that are still known, then the new ones as they come. Where some of
@@ -161,7 +182,8 @@ class TurnService {
   // How the conversation's last turn stands; nothing if none has run since the start.
   [[nodiscard]] virtual std::optional<TurnStatus> status(const SessionId& id) const = 0;
 
-  // Takes no new turn and stores what runs; called before the engine stops.
+  // Takes no new turn and stores what runs, for recover() to take up; returns when that is done.
+  // Called before the engine stops.
   virtual void shut_down() = 0;
 };
 

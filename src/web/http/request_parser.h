@@ -17,8 +17,8 @@
 #include <utility>
 #include <vector>
 
-#include "web/http/exchange.h"
 #include "web/http/limits.h"
+#include "web/http/message.h"
 
 namespace notso::http {
 

@@ -47,6 +47,7 @@ class OneRequest {
   std::optional<Response> check_origin();
   std::optional<Response> check_route();
 
+  std::optional<Response> ask_gate();
   Response preflight();
   void forwarded_by_proxy();
   Response error(int status, const std::string& message);
@@ -62,12 +63,24 @@ class OneRequest {
   Authority host_;
   Origin origin_ = Origin::kNone;
   Clock::time_point start_;
+  std::string failure_;
   std::uint64_t bytes_in_ = 0;
   std::uint64_t sent_before_;
 };
 
 bool is_safe(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+// The words of the exception that is being handled.
+std::string current_failure() {
+  try {
+    throw;
+  } catch (const std::exception& exception) {
+    return exception.what();
+  } catch (...) {
+    return "an unknown exception";
+  }
 }
 
 bool OneRequest::feed() {
@@ -196,9 +209,7 @@ std::optional<Response> OneRequest::check_route() {
     response.headers.push_back({"Allow", match_.allowed});
     return response;
   }
-  if (state_.hooks.gate) {
-    if (auto response = state_.hooks.gate(request_, match_.options)) return response;
-  }
+  if (auto response = ask_gate()) return response;
   const std::size_t body_max = match_.options.body_bytes_max != 0
                                    ? match_.options.body_bytes_max
                                    : state_.options.limits.body_bytes_max;
@@ -207,6 +218,16 @@ std::optional<Response> OneRequest::check_route() {
     return error(parser_.refusal().status, parser_.refusal().message);
   }
   return std::nullopt;
+}
+
+std::optional<Response> OneRequest::ask_gate() {
+  if (!state_.hooks.gate) return std::nullopt;
+  try {
+    return state_.hooks.gate(request_, match_.options);
+  } catch (...) {
+    failure_ = current_failure();
+  }
+  return error(500, "The server failed at this request.");
 }
 
 Response OneRequest::preflight() {
@@ -258,16 +279,15 @@ Response OneRequest::error(int status, const std::string& message) {
 
 asio::awaitable<void> OneRequest::call_handler() {
   connection_.watch();
-  bool failed = false;
   try {
     co_await (*match_.handler)(exchange_);
   } catch (...) {
-    failed = true;
+    failure_ = current_failure();
   }
   connection_.unwatch();
   if (exchange_.pending()) {
-    Response response = error(500, failed ? "The server failed at this request."
-                                          : "The server has no answer to this request.");
+    if (failure_.empty()) failure_ = "the handler did not answer";
+    Response response = error(500, "The server failed at this request.");
     co_await exchange_.respond(std::move(response));
   }
   // A stream that was begun and not finished must not look whole.
@@ -283,6 +303,7 @@ void OneRequest::record() {
   record.path = escape_for_log(request_.path);
   record.pattern = match_.pattern;
   record.principal = request_.principal;
+  record.failure = escape_for_log(failure_);
   record.status = exchange_.status();
   record.bytes_in = bytes_in_;
   record.bytes_out = connection_.bytes_sent() - sent_before_;

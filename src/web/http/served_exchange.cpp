@@ -57,6 +57,7 @@ std::string ServedExchange::make_head(int status, const std::vector<Field>& head
 
 void ServedExchange::end(Phase phase) {
   phase_ = phase;
+  if (phase == Phase::kComplete) connection_.on_lost(nullptr);
   if (std::exchange(counted_, false)) --connection_.state().streams;
 }
 
@@ -76,6 +77,10 @@ asio::awaitable<bool> ServedExchange::respond(Response response) {
 
 asio::awaitable<bool> ServedExchange::begin(int status, std::vector<Field> headers) {
   if (phase_ != Phase::kPending) co_return false;
+  if (connection_.lost()) {
+    end(Phase::kCut);
+    co_return false;
+  }
   phase_ = Phase::kStreaming;
   counted_ = true;
   ++connection_.state().streams;
@@ -86,11 +91,13 @@ asio::awaitable<bool> ServedExchange::begin(int status, std::vector<Field> heade
   head += "\r\n";
   const bool sent = co_await connection_.send(head);
   if (!sent) end(Phase::kCut);
-  co_return sent && !options.head_only && !connection_.lost();
+  // HEAD has its whole answer.
+  if (sent && options.head_only) end(Phase::kComplete);
+  co_return phase_ == Phase::kStreaming && !connection_.lost();
 }
 
 asio::awaitable<bool> ServedExchange::write(std::string piece) {
-  if (phase_ != Phase::kStreaming || options.head_only || connection_.lost()) co_return false;
+  if (phase_ != Phase::kStreaming || connection_.lost()) co_return false;
   if (piece.empty()) co_return true;
   if (chunked_) {
     piece.insert(0, fmt::format("{:x}\r\n", piece.size()));
@@ -104,12 +111,12 @@ asio::awaitable<bool> ServedExchange::write(std::string piece) {
 asio::awaitable<void> ServedExchange::finish() {
   if (phase_ != Phase::kStreaming) co_return;
   bool sent = !connection_.broken();
-  if (chunked_ && !options.head_only) sent = co_await connection_.send("0\r\n\r\n");
+  if (chunked_) sent = co_await connection_.send("0\r\n\r\n");
   end(sent ? Phase::kComplete : Phase::kCut);
 }
 
 void ServedExchange::on_disconnect(std::function<void()> callback) {
-  connection_.on_lost(std::move(callback));
+  if (phase_ != Phase::kComplete) connection_.on_lost(std::move(callback));
 }
 
 bool ServedExchange::draining() const { return connection_.state().draining.load(); }

@@ -153,14 +153,16 @@ asio::awaitable<void> RunningServer::accept_from(tcp::acceptor& acceptor) {
 void RunningServer::take(tcp::socket socket) {
   ++state_->accepted;
   std::shared_ptr<asio::ssl::context> tls;
+  bool full = false;
   {
     const std::lock_guard lock(state_->mutex);
     tls = state_->tls;
-    if (state_->connections.size() >= state_->options.limits.connections_max) {
-      ++state_->refused;
-      refuse_connection(std::move(socket), tls != nullptr);
-      return;
-    }
+    full = state_->connections.size() >= state_->options.limits.connections_max;
+  }
+  if (full) {
+    ++state_->refused;
+    refuse_connection(std::move(socket), tls != nullptr);
+    return;
   }
   const auto executor = socket.get_executor();
   auto connection = std::make_shared<Connection>(state_, std::move(socket), std::move(tls));

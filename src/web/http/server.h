@@ -50,6 +50,7 @@ struct AccessRecord {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   double seconds = 0;
+  std::string failure;  // escaped; what the handler or the gate threw
 };
 
 // Looks at a routed request before its body is read and its handler called: may set `principal`, or

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "web/http/exchange.h"
+#include "web/http/message.h"
 
 namespace notso::http {
 

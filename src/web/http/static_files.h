@@ -2,12 +2,11 @@
 // browser asks for each version once, and in the compressed form that it takes.
 #pragma once
 
-#include <boost/asio/awaitable.hpp>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
-#include "web/http/exchange.h"
+#include "web/http/message.h"
 
 namespace notso::http {
 

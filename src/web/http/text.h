@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "web/http/exchange.h"
+#include "web/http/message.h"
 
 namespace notso::http {
 

@@ -204,6 +204,18 @@ TEST_F(HttpServerTest, AHandlerThatThrowsOrIsSilentIsAnInternalError) {
   EXPECT_EQ(thrown.body.find("secret"), std::string::npos);
   EXPECT_EQ(client.answer().status, 500);
   EXPECT_EQ(client.answer().body, "ok");
+  ASSERT_TRUE(soon([&] { return records().size() == 3; }));
+  EXPECT_EQ(records()[0].failure, "secret");
+  EXPECT_NE(records()[1].failure, "");
+  EXPECT_EQ(records()[2].failure, "");
+}
+
+TEST_F(HttpServerTest, AGateThatThrowsIsAnInternalError) {
+  hooks.gate = [](Request&, const RouteOptions&) -> std::optional<Response> {
+    throw std::runtime_error("gate");
+  };
+  start();
+  EXPECT_EQ(ask_path("/health").status, 500);
 }
 
 TEST_F(HttpServerTest, ErrorsHaveTheShapeOfTheSite) {

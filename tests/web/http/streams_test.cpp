@@ -128,6 +128,8 @@ TEST_F(StreamsTest, HeadOfAStreamEndsAtOnce) {
   request.replace(0, 3, "HEAD");
   client.send(request);
   EXPECT_EQ(client.answer(true).status, 200);
+  client.send(get(port(), "/health"));
+  EXPECT_EQ(client.answer().body, "ok");
 }
 
 TEST_F(StreamsTest, AClientThatGoesAwayIsNoticedWhileTheHandlerWaits) {

@@ -1,4 +1,4 @@
-#include "web/http/exchange.h"
+#include "web/http/message.h"
 
 #include "web/http/text.h"
 
