@@ -1,0 +1,140 @@
+#include "web/ops/gate.h"
+
+#include <arpa/inet.h>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+namespace notso::ops {
+namespace {
+
+constexpr double kRetrySecondsMax = 3600;
+
+bool starts_with_bearer(std::string_view value) {
+  constexpr std::string_view kScheme = "bearer ";
+  if (value.size() < kScheme.size()) return false;
+  for (std::size_t i = 0; i < kScheme.size(); ++i) {
+    const char c = value[i];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c) != kScheme[i]) return false;
+  }
+  return true;
+}
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  return text;
+}
+
+// The name behind the request's credentials; nothing where there are none that hold.
+std::optional<std::string> identify(const KeyRing& keys, const http::Request& request) {
+  if (const auto value = request.header("authorization"); value && starts_with_bearer(*value)) {
+    return keys.find_key(trimmed(value->substr(7)));
+  }
+  if (const auto value = request.header("x-api-key")) return keys.find_key(trimmed(*value));
+  if (const auto value = request.header("cookie")) {
+    return keys.find_token(cookie_value(*value, kSignInCookie));
+  }
+  return std::nullopt;
+}
+
+bool is_navigation(const http::Request& request) {
+  const auto accepted = request.header("accept");
+  return (request.method == "GET" || request.method == "HEAD") && accepted &&
+         accepted->find("text/html") != std::string_view::npos;
+}
+
+http::Response refuse_stranger(const GateParts& parts, const http::Request& request) {
+  if (!parts.sign_in_path.empty() && is_navigation(request)) {
+    return {303, {{"Location", parts.sign_in_path}, {"Cache-Control", "no-store"}}, ""};
+  }
+  http::Response response = parts.error(
+      request, 401,
+      "this server needs an API key: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'");
+  response.headers.push_back({"WWW-Authenticate", "Bearer"});
+  return response;
+}
+
+http::Response refuse_haste(const GateParts& parts, const http::Request& request, double seconds,
+                            const char* what) {
+  const auto whole = static_cast<int>(std::ceil(std::min(seconds, kRetrySecondsMax)));
+  const std::string wait = std::to_string(std::max(whole, 1));
+  http::Response response =
+      parts.error(request, 429, std::string(what) + "; try again in " + wait + " s");
+  response.headers.push_back({"Retry-After", wait});
+  return response;
+}
+
+std::optional<http::Response> check_rate(const GateParts& parts, const http::Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
+  const auto now = std::chrono::steady_clock::now();
+  const std::string client = rate_client(request);
+  if (const double seconds = parts.requests.take(client, 1, now); seconds > 0) {
+    return refuse_haste(parts, request, seconds, "too many requests");
+  }
+  if (const double seconds = parts.tokens.debt_seconds(client, now); seconds > 0) {
+    return refuse_haste(parts, request, seconds, "this minute's tokens are used up");
+  }
+  return std::nullopt;
+}
+
+std::string cookie_text(std::string_view value, bool secure) {
+  return std::string(kSignInCookie) + "=" + std::string(value) +
+         "; Path=/; HttpOnly; SameSite=Strict" + (secure ? "; Secure" : "");
+}
+
+}  // namespace
+
+http::Gate make_gate(GateParts parts) {
+  return [parts = std::move(parts)](
+             http::Request& request,
+             const http::RouteOptions& options) -> std::optional<http::Response> {
+    if (parts.keys.closed()) {
+      const auto name = identify(parts.keys, request);
+      if (name) {
+        request.principal = *name;
+      } else if (!options.open) {
+        return refuse_stranger(parts, request);
+      }
+    }
+    return check_rate(parts, request);
+  };
+}
+
+std::string rate_client(const http::Request& request) {
+  if (!request.principal.empty()) return request.principal;
+  std::array<unsigned char, 16> address;
+  if (inet_pton(AF_INET6, request.remote.c_str(), address.data()) != 1) return request.remote;
+  // The last 64 bits are the client's own to choose; an IPv4 address in IPv6's clothes has its
+  // bits there.
+  constexpr std::array<unsigned char, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+  if (std::memcmp(address.data(), kMapped.data(), kMapped.size()) != 0) {
+    std::fill(address.begin() + 8, address.end(), static_cast<unsigned char>(0));
+  }
+  std::array<char, INET6_ADDRSTRLEN> text;
+  inet_ntop(AF_INET6, address.data(), text.data(), text.size());
+  return text.data();
+}
+
+std::string sign_in_cookie(std::string_view key, bool secure) {
+  return cookie_text(sign_in_token(key), secure) + "; Max-Age=31536000";
+}
+
+std::string sign_out_cookie(bool secure) { return cookie_text("", secure) + "; Max-Age=0"; }
+
+std::string_view cookie_value(std::string_view header, std::string_view name) {
+  while (!header.empty()) {
+    const std::size_t end = std::min(header.find(';'), header.size());
+    const std::string_view pair = trimmed(header.substr(0, end));
+    header.remove_prefix(std::min(end + 1, header.size()));
+    const std::size_t equals = pair.find('=');
+    if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
+      return pair.substr(equals + 1);
+    }
+  }
+  return {};
+}
+
+}  // namespace notso::ops

@@ -1,0 +1,49 @@
+// The gate before every route: who is asking, and how often.
+//
+// Where API keys are set, every route that is not open asks for one: `Authorization: Bearer KEY`,
+// `x-api-key: KEY` (Anthropic's clients), or the cookie of the sign-in page. What costs the model
+// something (any method but GET and HEAD) passes a rate limit for each client: the key's name, or
+// the address where there are no keys.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "service/access/api_keys.h"
+#include "service/access/rate_limit.h"
+#include "web/http/server.h"
+
+namespace notso::ops {
+
+// The cookie that holds a sign-in token.
+inline constexpr std::string_view kSignInCookie = "notso_sign_in";
+
+// What the gate asks. The references must outlive the server.
+struct GateParts {
+  const KeyRing& keys;
+  RateLimiter& requests;
+  RateLimiter& tokens;  // charged elsewhere, as tokens are generated
+  // The site's error answers (ServerHooks::error).
+  std::function<http::Response(const http::Request&, int status, const std::string& message)> error;
+  // Where a person's browser is sent instead of a bare 401; "": nowhere.
+  std::string sign_in_path;
+};
+
+// The gate for ServerHooks.
+[[nodiscard]] http::Gate make_gate(GateParts parts);
+
+// Whom a request's rate is counted for: the key's name, or the address; of IPv6 the network of 64
+// bits, as one client has all of it.
+[[nodiscard]] std::string rate_client(const http::Request& request);
+
+// The Set-Cookie value that signs a browser in with `key`, and the one that signs it out. The
+// cookie is not readable by scripts and not sent from other sites.
+[[nodiscard]] std::string sign_in_cookie(std::string_view key, bool secure);
+[[nodiscard]] std::string sign_out_cookie(bool secure);
+
+// The value of a cookie in a Cookie header; "" if it is not there.
+[[nodiscard]] std::string_view cookie_value(std::string_view header, std::string_view name);
+
+}  // namespace notso::ops

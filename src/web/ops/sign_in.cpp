@@ -1,0 +1,134 @@
+#include "web/ops/sign_in.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "web/http/target.h"
+#include "web/ops/gate.h"
+
+namespace notso::ops {
+namespace {
+
+constexpr std::size_t kFormBytesMax = 4096;
+
+constexpr const char* kStyle = R"(:root{color-scheme:light dark;--back:#e0e5ec;--text:#2d3436;
+--accent:#5f27cd;--light:#fff;--shade:#a3b1c6;--error:#a4161a}
+@media (prefers-color-scheme:dark){:root{--back:#25282e;--text:#e6e9ee;--accent:#a786f0;
+--light:#30343b;--shade:#17191d;--error:#ff8a8a}}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--back);
+color:var(--text);font:1rem/1.5 system-ui,sans-serif}
+form{display:grid;gap:1rem;width:min(24rem,100vw - 2rem);padding:2rem;border-radius:1.25rem;
+box-shadow:8px 8px 16px var(--shade),-8px -8px 16px var(--light)}
+h1{margin:0;font-size:1.25rem}
+p{margin:0}
+.error{color:var(--error)}
+label{display:grid;gap:.5rem}
+input,button{min-height:44px;padding:0 1rem;border:0;border-radius:.75rem;font:inherit;
+color:inherit;background:var(--back)}
+input{box-shadow:inset 3px 3px 6px var(--shade),inset -3px -3px 6px var(--light)}
+button{color:var(--accent);font-weight:600;cursor:pointer;
+box-shadow:4px 4px 8px var(--shade),-4px -4px 8px var(--light)}
+button:active{box-shadow:inset 3px 3px 6px var(--shade),inset -3px -3px 6px var(--light)}
+:focus-visible{outline:3px solid var(--accent);outline-offset:2px}
+)";
+
+std::string page(const char* problem) {
+  std::string html =
+      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+      "<title>Sign in - notso</title><link rel=\"stylesheet\" href=\"/login.css\"></head>\n"
+      "<body><main><form method=\"post\" action=\"/login\"><h1>Sign in to notso</h1>";
+  if (problem[0] != '\0') {
+    html += std::string("<p class=\"error\" role=\"alert\">") + problem + "</p>";
+  }
+  html +=
+      "<label>API key<input type=\"password\" name=\"key\" required autofocus "
+      "autocomplete=\"current-password\" placeholder=\"notso-...\"></label>"
+      "<button>Sign in</button></form></main></body></html>\n";
+  return html;
+}
+
+http::Response html_response(int status, std::string body) {
+  return {status,
+          {{"Content-Type", "text/html; charset=utf-8"},
+           {"Cache-Control", "no-store"},
+           {"Content-Security-Policy",
+            "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
+            "frame-ancestors 'none'"},
+           {"Referrer-Policy", "no-referrer"}},
+          std::move(body)};
+}
+
+http::Response style_response() { return {200, {{"Content-Type", "text/css"}}, kStyle}; }
+
+http::Response redirect(const char* to, std::string cookie = "") {
+  http::Response response{303, {{"Location", to}, {"Cache-Control", "no-store"}}, ""};
+  if (!cookie.empty()) response.headers.push_back({"Set-Cookie", std::move(cookie)});
+  return response;
+}
+
+// The field "key" of a posted form; "" if it is not there.
+std::string posted_key(std::string_view body) {
+  while (!body.empty()) {
+    const std::size_t end = std::min(body.find('&'), body.size());
+    const std::string_view pair = body.substr(0, end);
+    body.remove_prefix(std::min(end + 1, body.size()));
+    if (!pair.starts_with("key=")) continue;
+    const auto value = http::percent_decode(pair.substr(4), true);
+    if (!value) return "";
+    const std::size_t first = value->find_first_not_of(" \t\r\n");
+    if (first == std::string::npos) return "";
+    return value->substr(first, value->find_last_not_of(" \t\r\n") - first + 1);
+  }
+  return "";
+}
+
+http::Response ask_for_key(const KeyRing& keys) {
+  return keys.closed() ? html_response(200, page("")) : redirect("/");
+}
+
+http::Response sign_in(const KeyRing& keys, const http::Request& request) {
+  if (!keys.closed()) return redirect("/");
+  const std::string key = posted_key(request.body);
+  if (!keys.find_key(key)) {
+    return html_response(401, page("This is not a key of this server. Ask whoever runs it."));
+  }
+  return redirect("/", sign_in_cookie(key, request.secure));
+}
+
+}  // namespace
+
+void add_sign_in_routes(http::Router& router, const KeyRing& keys) {
+  http::RouteOptions open;
+  open.open = true;
+  open.body_bytes_max = kFormBytesMax;
+  router.add(
+      "GET", kSignInPath,
+      [&keys](http::Exchange& exchange) -> boost::asio::awaitable<void> {
+        co_await exchange.respond(ask_for_key(keys));
+      },
+      open);
+  router.add(
+      "POST", kSignInPath,
+      [&keys](http::Exchange& exchange) -> boost::asio::awaitable<void> {
+        co_await exchange.respond(sign_in(keys, exchange.request()));
+      },
+      open);
+  router.add(
+      "POST", "/logout",
+      [](http::Exchange& exchange) -> boost::asio::awaitable<void> {
+        co_await exchange.respond(
+            redirect(kSignInPath, sign_out_cookie(exchange.request().secure)));
+      },
+      open);
+  router.add(
+      "GET", "/login.css",
+      [](http::Exchange& exchange) -> boost::asio::awaitable<void> {
+        co_await exchange.respond(style_response());
+      },
+      open);
+}
+
+}  // namespace notso::ops
