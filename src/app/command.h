@@ -34,6 +34,7 @@ void add_score_command(CLI::App& app, CommandRunner& runner);
 void add_bench_command(CLI::App& app, CommandRunner& runner);
 void add_serve_bench_command(CLI::App& app, CommandRunner& runner);
 void add_render_command(CLI::App& app, CommandRunner& runner);
+void add_serve_command(CLI::App& app, CommandRunner& runner);
 void add_config_command(CLI::App& app, CommandRunner& runner);
 void add_key_command(CLI::App& app, CommandRunner& runner);
 

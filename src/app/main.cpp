@@ -30,6 +30,7 @@ int run(int argc, char** argv) {
   add_bench_command(app, runner);
   add_serve_bench_command(app, runner);
   add_render_command(app, runner);
+  add_serve_command(app, runner);
   add_config_command(app, runner);
   add_key_command(app, runner);
   try {

@@ -1,5 +1,6 @@
 #include "app/model_setup.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
@@ -23,6 +24,16 @@ Result<std::unique_ptr<Backend>> make_backend(const ModelFlags& flags) {
   options.table = environment("NOTSO_CPU");
   if (!flags.no_pack_cache) options.cache_folder = cache_folder();
   return make_cpu_backend(options);
+}
+
+// The longest context that one conversation could fill within the plan's memory, in whole pages.
+std::int32_t fitting_context(const smollm3::Config& config, const Backend& backend,
+                             const smollm3::ModelOptions& options, const ModelPlan& plan) {
+  const smollm3::KvLayout layout(config, backend, options.kv_type);
+  const std::size_t pages = plan.kv_bytes_max / layout.page_bytes();
+  const std::size_t trained = static_cast<std::size_t>(config.context);
+  return static_cast<std::int32_t>(
+      std::max<std::size_t>(std::min(trained, pages * kKvPageTokens), kKvPageTokens));
 }
 
 }  // namespace
@@ -67,22 +78,26 @@ Result<std::string> synthetic_model_path(const std::string& size) {
   return path;
 }
 
-Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs) {
+Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progress) {
+  const ModelFlags& flags = plan.flags;
   auto file = GgufFile::open(flags.path);
   if (!file) return pass_on(file);
   // An unsuitable file is refused before anything is packed.
-  if (auto config = smollm3::read_config(**file); !config) return pass_on(config);
-  auto tokenizer = std::async(std::launch::async, [&] { return Tokenizer::from_gguf(**file); });
+  const auto config = smollm3::read_config(**file);
+  if (!config) return tl::unexpected(config.error());
+  auto tokenizer = std::async(std::launch::async, [&] {
+    return plan.tokenizer_path.empty() ? Tokenizer::from_gguf(**file)
+                                       : Tokenizer::from_json_file(plan.tokenizer_path);
+  });
   auto backend = make_backend(flags);
   if (!backend) return pass_on(backend);
   smollm3::ModelOptions options;
-  options.context = flags.context;
-  options.max_outputs = max_outputs;
   options.kv_type = flags.kv == "q8_0" ? KvType::kQ8_0 : KvType::kF16;
-  ProgressBar bar("packing weights", "B");
-  auto model = smollm3::Model::load(
-      *file, **backend, options,
-      [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); });
+  options.context = flags.context;
+  if (options.context == 0) options.context = fitting_context(*config, **backend, options, plan);
+  options.max_rows = plan.max_rows;
+  options.max_outputs = plan.max_outputs;
+  auto model = smollm3::Model::load(*file, **backend, options, progress);
   LoadedModel loaded;
   auto vocabulary = tokenizer.get();
   if (!vocabulary) return pass_on(vocabulary);
@@ -98,6 +113,15 @@ Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs
   loaded.backend = std::move(*backend);
   loaded.model = std::move(*model);
   return loaded;
+}
+
+Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs) {
+  ModelPlan plan;
+  plan.flags = flags;
+  plan.max_outputs = max_outputs;
+  ProgressBar bar("packing weights", "B");
+  return load_model(plan,
+                    [&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); });
 }
 
 }  // namespace notso

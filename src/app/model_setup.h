@@ -2,6 +2,7 @@
 // backend and model.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -39,8 +40,22 @@ struct LoadedModel {
   std::unique_ptr<smollm3::Model> model;
 };
 
-// Opens everything; loading the tokenizer and the weights goes on side by side. Shows progress on
-// stderr. The kernel table is NOTSO_CPU's, the sidecar folder that of cache_folder().
+// Everything that loading depends on.
+struct ModelPlan {
+  ModelFlags flags;             // a context of 0: as long as fits, see below
+  std::string tokenizer_path;   // a tokenizer.json in place of the file's own; "": none
+  std::int32_t max_rows = 512;  // of one step
+  std::int32_t max_outputs = 1;
+  // What keys and values may take in all; where the flags leave it open, the context is what the
+  // model was trained for, or less where this holds less.
+  std::size_t kv_bytes_max = 0;
+};
+
+// Opens everything; loading the tokenizer and the weights goes on side by side. The kernel table is
+// NOTSO_CPU's, the sidecar folder that of cache_folder().
+[[nodiscard]] Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progress);
+
+// The same for a command: shows progress on stderr.
 [[nodiscard]] Result<LoadedModel> load_model(const ModelFlags& flags, std::int32_t max_outputs);
 
 // The path of a synthetic model ("tiny", "small", "full") in that folder, written if it is not

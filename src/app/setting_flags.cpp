@@ -53,6 +53,8 @@ void add_setting_flags(CLI::App& command, SettingFlags& flags) {
           const auto set = set_setting(scratch, info, value);
           return set ? std::string() : set.error().message;
         })
+        ->multi_option_policy(is_list ? CLI::MultiOptionPolicy::TakeAll
+                                      : CLI::MultiOptionPolicy::TakeLast)
         ->group(group_name(info));
   }
 }

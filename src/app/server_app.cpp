@@ -1,0 +1,269 @@
+#include "app/server_app.h"
+
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+
+#include "app/app_paths.h"
+#include "base/log.h"
+#include "service/store/sqlite_store.h"
+#include "web/api/handler.h"
+#include "web/api/openai_routes.h"
+#include "web/http/router.h"
+#include "web/ops/gate.h"
+#include "web/ops/ops_routes.h"
+#include "web/ops/sign_in.h"
+
+namespace notso {
+namespace {
+
+constexpr std::size_t kRateClientsMax = 65'536;
+constexpr double kTokensBurstSeconds = 60;
+constexpr std::chrono::hours kPurgePause{1};
+constexpr double kDayMs = 86'400'000;
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+http::ServerOptions server_options(const Settings& settings, int inherited_socket) {
+  http::ServerOptions options;
+  options.host = settings.host;
+  options.port = static_cast<std::uint16_t>(settings.port);
+  options.inherited_socket = inherited_socket;
+  options.threads = static_cast<int>(settings.http_threads);
+  options.limits.body_bytes_max = settings.body_max.bytes;
+  options.limits.connections_max = static_cast<std::size_t>(settings.connections_max);
+  options.limits.header_time_max = milliseconds(settings.header_seconds_max);
+  options.limits.body_time_max = milliseconds(settings.body_seconds_max);
+  options.limits.idle_time_max = milliseconds(settings.idle_seconds_max);
+  options.limits.write_time_max = milliseconds(settings.write_seconds_max);
+  options.limits.drain_time_max = milliseconds(settings.drain_seconds_max);
+  options.tls = {settings.tls_certificate, settings.tls_key};
+  options.hosts = settings.allowed_hosts;
+  options.origins = settings.cors_origins;
+  options.behind_proxy = settings.behind_proxy;
+  return options;
+}
+
+// The server's own errors, and the gate's, in the shape that all of the API's clients read.
+http::Response error_response(const http::Request&, int status, const std::string& message) {
+  return api::server_error(status, message);
+}
+
+void log_access(const http::AccessRecord& record) {
+  log_info("request", {{"id", record.id},
+                       {"from", record.remote},
+                       {"key", record.principal},
+                       {"method", record.method},
+                       {"path", record.path},
+                       {"status", record.status},
+                       {"in", record.bytes_in},
+                       {"out", record.bytes_out},
+                       {"seconds", record.seconds}});
+}
+
+}  // namespace
+
+ServerApp::ServerApp(Settings settings)
+    : settings_(std::move(settings)),
+      requests_({settings_.rate_limit, static_cast<double>(settings_.rate_burst)}, kRateClientsMax),
+      tokens_({static_cast<double>(settings_.tokens_per_minute) / kTokensBurstSeconds,
+               static_cast<double>(settings_.tokens_per_minute)},
+              kRateClientsMax),
+      workers_(2),
+      purge_timer_(workers_) {}
+
+ServerApp::~ServerApp() { stop(); }
+
+Status ServerApp::start(int inherited_socket, ServerEvents events) {
+  if (auto keys = load_keys(); !keys) return keys;
+  if (auto opened = open_store(); !opened) return opened;
+  auto server =
+      http::Server::start(server_options(settings_, inherited_socket), make_router(), make_hooks());
+  if (!server) return pass_on(server);
+  server_ = std::move(*server);
+  running_server_ = server_.get();
+  purge_now_and_then();
+  loader_ = std::thread([this, events = std::move(events)] { load(events); });
+  return {};
+}
+
+Status ServerApp::load_keys() {
+  std::string path = settings_.keys_file;
+  if (path.empty()) {
+    path = default_keys_file();
+    std::error_code ignored;
+    if (!std::filesystem::exists(path, ignored)) return {};
+  }
+  return keys_.load(path);
+}
+
+Status ServerApp::open_store() {
+  SqliteStoreOptions options;
+  options.path =
+      settings_.sessions_file.empty() ? default_sessions_file() : settings_.sessions_file;
+  options.log = [](const std::string& line) { log_warning("store", {{"what", line}}); };
+  store_ = open_sqlite_store(std::move(options));
+  // The page works without, and says so; the store goes on trying.
+  if (const Status health = store_->health(); !health) {
+    log_error("conversations cannot be kept", {{"why", health.error().message}});
+  }
+  return {};
+}
+
+void ServerApp::load(ServerEvents events) {
+  const auto progress = [&](std::uint64_t done, std::uint64_t total) {
+    load_percent_ = static_cast<int>(done * 100 / std::max<std::uint64_t>(total, 1));
+    if (events.progress) events.progress(done, total);
+  };
+  auto loaded = load_served_model(settings_, tokens_, progress);
+  if (!loaded) {
+    const std::lock_guard lock(mutex_);
+    load_error_ = loaded.error().message;
+  } else {
+    std::shared_ptr<TurnService> turns = TurnService::make(*(*loaded)->chat, *store_);
+    turns->recover();
+    const std::lock_guard lock(mutex_);
+    model_ = std::move(*loaded);
+    turns_ = std::move(turns);
+  }
+  events.loaded(loaded ? Status() : tl::unexpected(loaded.error()));
+}
+
+http::Router ServerApp::make_router() {
+  api_.model = [this](std::string_view name) -> Result<std::shared_ptr<ChatService>> {
+    auto served = model();
+    if (!served) return fail(ErrorCode::kUnavailable, readiness().reason);
+    if (!api::names_model(name, served->chat->info())) {
+      return fail(ErrorCode::kNotFound, "there is no model '" + std::string(name) +
+                                            "' here; GET /v1/models lists what there is");
+    }
+    ChatService* const chat = served->chat.get();
+    return std::shared_ptr<ChatService>(std::move(served), chat);
+  };
+  api_.models = [this] {
+    std::vector<ChatModelInfo> infos;
+    if (const auto served = model()) infos.push_back(served->chat->info());
+    return infos;
+  };
+  api_.workers = workers_.get_executor();
+  api_.shared_prefixes = settings_.share_prefixes;
+  http::Router router;
+  ops::add_ops_routes(router, [this] { return status(); });
+  ops::add_sign_in_routes(router, keys_);
+  api::add_openai_routes(router, api_);
+  return router;
+}
+
+http::ServerHooks ServerApp::make_hooks() {
+  http::ServerHooks hooks;
+  hooks.gate = ops::make_gate({keys_, requests_, tokens_, error_response, ops::kSignInPath});
+  hooks.error = error_response;
+  hooks.access = [this](const http::AccessRecord& record) {
+    counts_.add(record);
+    if (settings_.log_access) log_access(record);
+    if (!record.failure.empty()) {
+      log_error("a handler failed", {{"id", record.id}, {"why", record.failure}});
+    }
+  };
+  return hooks;
+}
+
+ops::OpsStatus ServerApp::status() const {
+  ops::OpsStatus status;
+  status.version = NOTSO_VERSION;
+  status.readiness = readiness();
+  status.store = store_->health();
+  if (const auto served = model()) {
+    status.model = served->chat->info();
+    status.engine = served->engine->stats();
+  }
+  if (const http::Server* const server = running_server_) status.server = server->stats();
+  status.requests = counts_.snapshot();
+  status.log_lines_dropped = log_lines_dropped();
+  status.process = ops::read_process_facts();
+  return status;
+}
+
+ops::Readiness ServerApp::readiness() const {
+  if (stopping_) return {false, "the server is stopping"};
+  const std::lock_guard lock(mutex_);
+  if (!load_error_.empty()) return {false, "the model cannot be loaded: " + load_error_};
+  if (model_ == nullptr) {
+    return {false, "the model is being loaded: " + std::to_string(load_percent_) + "%"};
+  }
+  return {true, ""};
+}
+
+std::shared_ptr<ServedModel> ServerApp::model() const {
+  const std::lock_guard lock(mutex_);
+  return model_;
+}
+
+std::shared_ptr<TurnService> ServerApp::turns() const {
+  const std::lock_guard lock(mutex_);
+  return turns_;
+}
+
+std::string ServerApp::model_line() const {
+  const auto served = model();
+  if (!served) return "";
+  const EngineStats stats = served->engine->stats();
+  const ChatModelInfo& info = served->chat->info();
+  return info.name + " (" + info.quantisation + ") on " + info.description + ", context " +
+         std::to_string(info.context) + " tokens, " +
+         std::to_string((stats.page_bytes * stats.pages_max) >> 20U) +
+         " MiB for keys and values (" +
+         std::to_string(stats.pages_max * static_cast<std::size_t>(kKvPageTokens)) + " tokens)";
+}
+
+void ServerApp::reload() {
+  if (const Status keys = keys_.reload(); !keys) {
+    log_error("the API keys stay as they were", {{"why", keys.error().message}});
+  } else {
+    log_info("API keys read again", {{"keys", keys_.size()}});
+  }
+  if (settings_.tls_certificate.empty()) return;
+  if (const Status tls = server_->reload_tls(); !tls) {
+    log_error("the certificate stays as it was", {{"why", tls.error().message}});
+  } else {
+    log_info("certificate read again");
+  }
+}
+
+void ServerApp::purge_now_and_then() {
+  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          std::chrono::system_clock::now().time_since_epoch())
+                          .count();
+  const auto days_ago = [&](double days) {
+    return now_ms - static_cast<std::int64_t>(days * kDayMs);
+  };
+  store_->purge(days_ago(settings_.deleted_days_max),
+                settings_.idle_days_max > 0 ? days_ago(settings_.idle_days_max) : 0,
+                [](Result<std::int64_t> gone) {
+                  if (gone && *gone > 0) log_info("old conversations removed", {{"count", *gone}});
+                });
+  purge_timer_.expires_after(kPurgePause);
+  purge_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && !stopping_) purge_now_and_then();
+  });
+}
+
+void ServerApp::stop() {
+  if (stopping_.exchange(true)) return;
+  if (server_) server_->stop();
+  // Loading cannot be stopped half-way; who does not want to wait sends a second signal.
+  if (loader_.joinable()) loader_.join();
+  if (const auto running = turns()) running->shut_down();
+  boost::asio::post(workers_, [this] { purge_timer_.cancel(); });
+  workers_.join();
+  {
+    const std::lock_guard lock(mutex_);
+    turns_.reset();
+    model_.reset();
+  }
+  store_.reset();
+}
+
+}  // namespace notso
