@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <string_view>
 
+#include "web/api/anthropic.h"
 #include "web/api/json_fields.h"
+#include "web/api/ollama.h"
 #include "web/api/openai_chat.h"
 #include "web/api/openai_completions.h"
+#include "web/api/responses.h"
 
 namespace {
 
@@ -26,6 +29,37 @@ void check_refusal(const ApiError& error) {
 void check_sampling(const notso::SamplingParams& sampling) {
   const notso::Status valid = notso::validate(sampling, std::size_t{1} << 31U);
   check(valid || valid.error().message.find("logit_bias") != std::string::npos);
+}
+
+void check_messages(const std::vector<notso::Message>& messages) {
+  check(!messages.empty());
+  for (const notso::Message& message : messages) check(message.tokens.empty());
+}
+
+// The requests of the other APIs.
+void read_others(const boost::json::object& body, const notso::api::ApiContext& context) {
+  if (const auto response = notso::api::read_response_call(body, context)) {
+    check_messages(response->input);
+    check(response->request.answer.max_tokens >= 0);
+    check_sampling(response->request.answer.sampling);
+  } else {
+    check_refusal(response.error());
+  }
+  if (const auto messages = notso::api::read_messages_call(body, context)) {
+    check_messages(messages->request.messages);
+    check(messages->request.answer.max_tokens >= 1);
+    check_sampling(messages->request.answer.sampling);
+  } else {
+    check_refusal(messages.error());
+  }
+  for (const auto read : {notso::api::read_ollama_chat, notso::api::read_ollama_generate}) {
+    if (const auto call = read(body, context)) {
+      check(call->request.answer.max_tokens >= 0);
+      check_sampling(call->request.answer.sampling);
+    } else {
+      check_refusal(call.error());
+    }
+  }
 }
 
 }  // namespace
@@ -52,5 +86,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } else {
     check_refusal(completion.error());
   }
+  read_others(*body, context);
   return 0;
 }

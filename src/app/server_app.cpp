@@ -7,8 +7,7 @@
 #include "app/app_paths.h"
 #include "base/log.h"
 #include "service/store/sqlite_store.h"
-#include "web/api/handler.h"
-#include "web/api/openai_routes.h"
+#include "web/api/api_routes.h"
 #include "web/http/router.h"
 #include "web/ops/gate.h"
 #include "web/ops/ops_routes.h"
@@ -44,11 +43,6 @@ http::ServerOptions server_options(const Settings& settings, int inherited_socke
   options.origins = settings.cors_origins;
   options.behind_proxy = settings.behind_proxy;
   return options;
-}
-
-// The server's own errors, and the gate's, in the shape that all of the API's clients read.
-http::Response error_response(const http::Request&, int status, const std::string& message) {
-  return api::server_error(status, message);
 }
 
 void log_access(const http::AccessRecord& record) {
@@ -148,18 +142,19 @@ http::Router ServerApp::make_router() {
     return infos;
   };
   api_.workers = workers_.get_executor();
+  api_.store = store_.get();
   api_.shared_prefixes = settings_.share_prefixes;
   http::Router router;
   ops::add_ops_routes(router, [this] { return status(); });
   ops::add_sign_in_routes(router, keys_);
-  api::add_openai_routes(router, api_);
+  api::add_api_routes(router, api_);
   return router;
 }
 
 http::ServerHooks ServerApp::make_hooks() {
   http::ServerHooks hooks;
-  hooks.gate = ops::make_gate({keys_, requests_, tokens_, error_response, ops::kSignInPath});
-  hooks.error = error_response;
+  hooks.gate = ops::make_gate({keys_, requests_, tokens_, api::api_server_error, ops::kSignInPath});
+  hooks.error = api::api_server_error;
   hooks.access = [this](const http::AccessRecord& record) {
     counts_.add(record);
     if (settings_.log_access) log_access(record);

@@ -248,7 +248,7 @@ bool add_all(const std::vector<AnswerPiece>& pieces, StreamFormat& format, std::
 }  // namespace
 
 asio::awaitable<void> stream(const ApiContext& context, http::Exchange& exchange, AnswerRun& run,
-                             StreamFormat& format) {
+                             StreamFormat& format, BeforeEnd before_end) {
   std::vector<http::Field> headers = {{"Content-Type", std::string(format.content_type())},
                                       {"Cache-Control", "no-cache, no-transform"},
                                       {"X-Accel-Buffering", "no"}};
@@ -264,6 +264,10 @@ asio::awaitable<void> stream(const ApiContext& context, http::Exchange& exchange
     if (pieces->empty()) out += format.keep_alive();
     failed = !add_all(*pieces, format, ended, out);
     if (!out.empty() && !co_await exchange.write(std::exchange(out, {}))) co_return;
+  }
+  if (!failed && before_end) {
+    const auto done = co_await before_end();
+    if (!done) format.fail(done.error(), out);
   }
   format.end(out);
   co_await exchange.write(std::move(out));

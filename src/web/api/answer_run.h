@@ -8,6 +8,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -53,9 +54,14 @@ class AnswerRun {
 // Runs all answers to their ends. An error where one of them failed, or the client is gone.
 [[nodiscard]] boost::asio::awaitable<ApiResult<std::vector<Answer>>> collect(AnswerRun& run);
 
+// What is still to be done once the answers of a stream are there, before the client is told so. An
+// error is told instead.
+using BeforeEnd = std::function<boost::asio::awaitable<ApiResult<void>>()>;
+
 // Streams the answers as they come, status 200.
 boost::asio::awaitable<void> stream(const ApiContext& context, http::Exchange& exchange,
-                                    AnswerRun& run, StreamFormat& format);
+                                    AnswerRun& run, StreamFormat& format,
+                                    BeforeEnd before_end = {});
 
 // What Retry-After says for a wait of so long: whole seconds, from 1 to 60.
 [[nodiscard]] int retry_after_s(double expected_wait_s);

@@ -14,6 +14,10 @@
 #include "base/result.h"
 #include "service/chat/chat_service.h"
 
+namespace notso {
+class SessionStore;
+}
+
 namespace notso::api {
 
 // Must outlive the server whose handlers use it; constant once that runs.
@@ -26,6 +30,9 @@ struct ApiContext {
   // Where prompts are rendered and grammars compiled, which may take a second: threads that no
   // connection waits for. Empty: on the connection's own.
   boost::asio::any_io_executor workers;
+  // Where answers are kept that are asked for again by their ids; must outlive the server. None:
+  // nothing is kept.
+  SessionStore* store = nullptr;
   // How answers are drawn where the request does not say.
   SamplingParams sampling;
   // Whether prompts that begin alike share what was read of them across API keys.

@@ -14,19 +14,19 @@ http::Response json_response(std::string body, int status) {
   return {status, {{"Content-Type", "application/json"}}, std::move(body)};
 }
 
-http::Response refusal(const ApiError& error, double wait_s) {
+http::Response refusal(const ApiError& error, double wait_s, ErrorShape shape) {
   const int status = http_status(error);
-  http::Response response = json_response(openai_error_body(status, error), status);
+  http::Response response = json_response(shape(status, error), status);
   if (status == 429 || status == 503) {
     response.headers.push_back({"Retry-After", std::to_string(retry_after_s(wait_s))});
   }
   return response;
 }
 
-http::Response server_error(int status, const std::string& message) {
+http::Response server_error(int status, const std::string& message, ErrorShape shape) {
   ApiError error;
   error.message = message;
-  return json_response(openai_error_body(status, error), status);
+  return json_response(shape(status, error), status);
 }
 
 ApiResult<std::shared_ptr<ChatService>> find_model(const ApiContext& context,
@@ -42,8 +42,9 @@ ApiResult<std::shared_ptr<ChatService>> find_model(const ApiContext& context,
   return tl::unexpected(std::move(error));
 }
 
-http::Handler json_handler(const ApiContext& context, JsonHandler handle) {
-  return [&context, handle = std::move(handle)](http::Exchange& exchange) -> asio::awaitable<void> {
+http::Handler json_handler(const ApiContext& context, JsonHandler handle, ErrorShape shape) {
+  return [&context, shape,
+          handle = std::move(handle)](http::Exchange& exchange) -> asio::awaitable<void> {
     const auto body = parse_object(exchange.request().body);
     ApiResult<void> handled;
     if (body) {
@@ -54,7 +55,7 @@ http::Handler json_handler(const ApiContext& context, JsonHandler handle) {
     if (handled) co_return;
     const auto service = context.model("");
     const double wait_s = service ? (*service)->engine().expected_wait_s() : 0;
-    co_await exchange.respond(refusal(handled.error(), wait_s));
+    co_await exchange.respond(refusal(handled.error(), wait_s, shape));
   };
 }
 

@@ -18,12 +18,17 @@ namespace notso::api {
 // An answer of JSON.
 [[nodiscard]] http::Response json_response(std::string body, int status = 200);
 
-// A refusal in OpenAI's shape. Where the client should try again, Retry-After says when; `wait_s`
-// is the engine's guess.
-[[nodiscard]] http::Response refusal(const ApiError& error, double wait_s = 0);
+// How an API writes an error: the body that goes with a status.
+using ErrorShape = std::string (*)(int status, const ApiError& error);
 
-// An error of the server itself (404, 413, 431, ...) in OpenAI's shape, for ServerHooks::error.
-[[nodiscard]] http::Response server_error(int status, const std::string& message);
+// A refusal. Where the client should try again, Retry-After says when; `wait_s` is the engine's
+// guess.
+[[nodiscard]] http::Response refusal(const ApiError& error, double wait_s = 0,
+                                     ErrorShape shape = openai_error_body);
+
+// An error of the server itself (404, 413, 431, ...), for ServerHooks::error.
+[[nodiscard]] http::Response server_error(int status, const std::string& message,
+                                          ErrorShape shape = openai_error_body);
 
 // The service for the model that a request names; errors are those of an API.
 [[nodiscard]] ApiResult<std::shared_ptr<ChatService>> find_model(const ApiContext& context,
@@ -33,8 +38,9 @@ namespace notso::api {
 using JsonHandler = std::function<boost::asio::awaitable<ApiResult<void>>(
     http::Exchange& exchange, const boost::json::object& body)>;
 
-// The handler that reads the body for `handle`, and answers its refusals in OpenAI's shape, with
-// the wait of the context's default model.
-[[nodiscard]] http::Handler json_handler(const ApiContext& context, JsonHandler handle);
+// The handler that reads the body for `handle`, and answers its refusals, with the wait of the
+// context's default model.
+[[nodiscard]] http::Handler json_handler(const ApiContext& context, JsonHandler handle,
+                                         ErrorShape shape = openai_error_body);
 
 }  // namespace notso::api

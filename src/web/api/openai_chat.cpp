@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "service/chat/content.h"
-#include "web/api/json_fields.h"
 #include "web/api/sampling_fields.h"
 
 namespace notso::api {
@@ -14,39 +13,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
-
-void read_tool_choice(Fields& fields, ToolChoice& choice) {
-  const json::value* value = fields.find("tool_choice");
-  if (value == nullptr) return;
-  std::string word;
-  if (value->is_string()) {
-    fields.string("tool_choice", 64, word);
-  } else if (const json::object* object = fields.object("tool_choice")) {
-    Fields named(*object, fields.name_of("tool_choice"));
-    named.string("type", 64, word);
-    // {"type": "function", "function": {"name": ...}}, or the name beside the type.
-    const json::object* function = named.object("function");
-    Fields inner(function == nullptr ? *object : *function,
-                 function == nullptr ? fields.name_of("tool_choice") : named.name_of("function"));
-    inner.string("name", 64, choice.name);
-    if (word == "function" && choice.name.empty()) inner.refuse("name", "is missing");
-    if (named.error()) fields.refuse(*named.error());
-    if (inner.error()) fields.refuse(*inner.error());
-  }
-  if (word == "none") {
-    choice.kind = ToolChoice::Kind::kNone;
-  } else if (word == "auto") {
-    choice.kind = ToolChoice::Kind::kAuto;
-  } else if (word == "required") {
-    choice.kind = ToolChoice::Kind::kRequired;
-  } else if (word == "function") {
-    choice.kind = ToolChoice::Kind::kNamed;
-  } else {
-    fields.refuse("tool_choice",
-                  "must be none, auto, required or {\"type\": \"function\", \"function\": "
-                  "{\"name\": ...}}");
-  }
-}
 
 // What is asked of thinking, by OpenAI's reasoning_effort and by the template's own switch, which
 // counts where both are there.
@@ -120,6 +86,39 @@ void read_conversation(Fields& fields, ChatRequest& request) {
 }
 
 }  // namespace
+
+void read_tool_choice(Fields& fields, ToolChoice& choice) {
+  const json::value* value = fields.find("tool_choice");
+  if (value == nullptr) return;
+  std::string word;
+  if (value->is_string()) {
+    fields.string("tool_choice", 64, word);
+  } else if (const json::object* object = fields.object("tool_choice")) {
+    Fields named(*object, fields.name_of("tool_choice"));
+    named.string("type", 64, word);
+    // {"type": "function", "function": {"name": ...}}, or the name beside the type.
+    const json::object* function = named.object("function");
+    Fields inner(function == nullptr ? *object : *function,
+                 function == nullptr ? fields.name_of("tool_choice") : named.name_of("function"));
+    inner.string("name", 64, choice.name);
+    if (word == "function" && choice.name.empty()) inner.refuse("name", "is missing");
+    if (named.error()) fields.refuse(*named.error());
+    if (inner.error()) fields.refuse(*inner.error());
+  }
+  if (word == "none") {
+    choice.kind = ToolChoice::Kind::kNone;
+  } else if (word == "auto") {
+    choice.kind = ToolChoice::Kind::kAuto;
+  } else if (word == "required") {
+    choice.kind = ToolChoice::Kind::kRequired;
+  } else if (word == "function") {
+    choice.kind = ToolChoice::Kind::kNamed;
+  } else {
+    fields.refuse("tool_choice",
+                  "must be none, auto, required or {\"type\": \"function\", \"function\": "
+                  "{\"name\": ...}}");
+  }
+}
 
 ApiResult<ChatRequest> read_conversation(const json::object& body) {
   Fields fields(body);

@@ -12,6 +12,7 @@
 #include "web/api/answer_piece.h"
 #include "web/api/api_context.h"
 #include "web/api/error_status.h"
+#include "web/api/json_fields.h"
 
 namespace notso::api {
 
@@ -31,6 +32,9 @@ struct ChatCall {
 // What the messages, the tools and the mode of thinking are: the part of a request that a prompt
 // depends on.
 [[nodiscard]] ApiResult<ChatRequest> read_conversation(const boost::json::object& body);
+
+// Reads tool_choice: a word, or an object that names a function.
+void read_tool_choice(Fields& fields, ToolChoice& choice);
 
 // One request for each choice: they differ in their seeds and in the ids of their calls.
 [[nodiscard]] std::vector<ChatRequest> choices_of(const ChatCall& call);

@@ -50,22 +50,6 @@ void read_grammar_text(Fields& fields, std::string_view key, GrammarSource::Kind
   format = std::move(source);
 }
 
-// A field that holds a JSON schema.
-void read_schema(Fields& fields, std::string_view key, std::optional<GrammarSource>& format) {
-  const json::value* schema = fields.find(key);
-  if (schema == nullptr) return;
-  if (!schema->is_object() && !schema->is_bool()) {
-    fields.refuse(key, fmt::format("must be a JSON schema, not {}", kind_name(*schema)));
-    return;
-  }
-  std::string text = json::serialize(*schema);
-  if (text.size() > kGrammarBytesMax) {
-    fields.refuse(key, fmt::format("has {} bytes; the limit is {}", text.size(), kGrammarBytesMax));
-    return;
-  }
-  format = GrammarSource{GrammarSource::Kind::kJsonSchema, std::move(text)};
-}
-
 void read_format_object(Fields& fields, const json::object& object,
                         std::optional<GrammarSource>& format) {
   Fields inner(object, fields.name_of("response_format"));
@@ -98,6 +82,21 @@ void read_format_object(Fields& fields, const json::object& object,
 
 }  // namespace
 
+void read_schema(Fields& fields, std::string_view key, std::optional<GrammarSource>& format) {
+  const json::value* schema = fields.find(key);
+  if (schema == nullptr) return;
+  if (!schema->is_object() && !schema->is_bool()) {
+    fields.refuse(key, fmt::format("must be a JSON schema, not {}", kind_name(*schema)));
+    return;
+  }
+  std::string text = json::serialize(*schema);
+  if (text.size() > kGrammarBytesMax) {
+    fields.refuse(key, fmt::format("has {} bytes; the limit is {}", text.size(), kGrammarBytesMax));
+    return;
+  }
+  format = GrammarSource{GrammarSource::Kind::kJsonSchema, std::move(text)};
+}
+
 void read_sampling(Fields& fields, SamplingParams& sampling) {
   fields.number("temperature", 0, 2, sampling.temperature);
   fields.number("top_p", 0, 1, sampling.top_p);
@@ -113,11 +112,11 @@ void read_sampling(Fields& fields, SamplingParams& sampling) {
   read_logit_bias(fields, sampling);
 }
 
-void read_stop(Fields& fields, std::vector<std::string>& stop) {
-  fields.strings("stop", kStopStringsMax, kStopStringBytesMax, stop);
+void read_stop(Fields& fields, std::vector<std::string>& stop, std::string_view key) {
+  fields.strings(key, kStopStringsMax, kStopStringBytesMax, stop);
   if (fields.error()) return;
   if (auto valid = validate_stop_strings(stop); !valid) {
-    fields.refuse("stop", std::move(valid.error()));
+    fields.refuse(key, std::move(valid.error()));
   }
 }
 

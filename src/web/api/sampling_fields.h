@@ -11,8 +11,8 @@ namespace notso::api {
 // (or repeat_penalty), logit_bias and seed. What is not given stays as it is.
 void read_sampling(Fields& fields, SamplingParams& sampling);
 
-// Reads stop: a string or an array of them.
-void read_stop(Fields& fields, std::vector<std::string>& stop);
+// Reads stop, or what an API calls it: a string or an array of them.
+void read_stop(Fields& fields, std::vector<std::string>& stop, std::string_view key = "stop");
 
 // Reads max_completion_tokens or, where that is missing, max_tokens; at least `low`.
 void read_max_tokens(Fields& fields, std::int32_t low, std::int32_t& max_tokens);
@@ -20,6 +20,9 @@ void read_max_tokens(Fields& fields, std::int32_t low, std::int32_t& max_tokens)
 // Reads what the content must match: response_format (text, json_object, json_schema, grammar,
 // regex), or one of json_schema, grammar and regex on the top level.
 void read_response_format(Fields& fields, std::optional<GrammarSource>& format);
+
+// Reads a field that holds a JSON schema.
+void read_schema(Fields& fields, std::string_view key, std::optional<GrammarSource>& format);
 
 // How much thought each reasoning_effort buys; nothing for a word that is none.
 struct Effort {

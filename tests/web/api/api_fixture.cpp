@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "service/chat/chat_fixtures.h"
 #include "service/chat/default_templates.h"
-#include "web/api/openai_routes.h"
+#include "web/api/api_routes.h"
 
 namespace notso::api {
 namespace {
@@ -44,6 +44,33 @@ std::vector<boost::json::value> Reply::events() const {
     if (!done) out.push_back(boost::json::parse(data));
   }
   NOTSO_CHECK(done);
+  return out;
+}
+
+std::vector<boost::json::value> Reply::named_events() const {
+  std::vector<boost::json::value> out;
+  for (std::size_t at = 0; at < body.size();) {
+    const std::size_t end = body.find("\n\n", at);
+    NOTSO_CHECK(end != std::string::npos);
+    const std::string event = body.substr(at, end - at);
+    at = end + 2;
+    if (event.starts_with(":")) continue;
+    const std::size_t line = event.find('\n');
+    NOTSO_CHECK(event.starts_with("event: ") && event.compare(line + 1, kData.size(), kData) == 0);
+    out.push_back(boost::json::parse(event.substr(line + 1 + kData.size())));
+    NOTSO_CHECK(out.back().at("type").as_string() == event.substr(7, line - 7));
+  }
+  return out;
+}
+
+std::vector<boost::json::value> Reply::lines() const {
+  std::vector<boost::json::value> out;
+  for (std::size_t at = 0; at < body.size();) {
+    const std::size_t end = body.find('\n', at);
+    NOTSO_CHECK(end != std::string::npos);
+    out.push_back(boost::json::parse(body.substr(at, end - at)));
+    at = end + 1;
+  }
   return out;
 }
 
@@ -91,7 +118,7 @@ ApiFixture::ApiFixture() : engine(static_cast<std::size_t>(chat_tokenizer()->voc
                                     info, static_cast<std::size_t>(chat_tokenizer()->vocab_size()));
   context = context_of(service);
   context.sampling.temperature = 0;
-  add_openai_routes(router, context);
+  add_api_routes(router, context);
 }
 
 FakeExchange& ApiFixture::begin(std::string_view method, std::string_view path,

@@ -31,6 +31,10 @@ struct Reply {
   [[nodiscard]] boost::json::value json() const;
   // The data of the stream's events, as JSON, but for the "[DONE]" that must be the last.
   [[nodiscard]] std::vector<boost::json::value> events() const;
+  // The data of a stream's named events, whose data says the name again; no "[DONE]" ends them.
+  [[nodiscard]] std::vector<boost::json::value> named_events() const;
+  // The lines of a stream, each an object.
+  [[nodiscard]] std::vector<boost::json::value> lines() const;
 };
 
 // An exchange on an io_context of its own.
