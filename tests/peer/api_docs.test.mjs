@@ -1,10 +1,12 @@
 // Every example of docs/api.md, as it stands there, against our server. The model writes noise, so
-// the client's examples get a format that makes their answers short.
+// OpenAI's client's examples get a format that makes their answers short.
 import assert from "node:assert/strict";
 import {execFileSync, spawnSync} from "node:child_process";
 import fs from "node:fs";
 import {after, before, test} from "node:test";
 
+import Anthropic from "@anthropic-ai/sdk";
+import {Ollama} from "ollama";
 import OpenAI from "openai";
 import {zodResponseFormat} from "openai/helpers/zod";
 import {z} from "zod";
@@ -59,13 +61,14 @@ for (const {code} of scripts) {
   test(code.split("\n")[0], async () => {
     const said = [];
     const names = {
-      client: steeredClient(), z, zodResponseFormat, messages: [{role: "user", content: "hello"}],
+      client: steeredClient(), Anthropic, Ollama, z, zodResponseFormat,
+      messages: [{role: "user", content: "hello"}],
       parameters: {type: "object", properties: {city: {enum: ["Ulm"]}}, required: ["city"],
         additionalProperties: false},
       console: {log: (what) => said.push(what)},
       process: {stdout: {write: (what) => said.push(what)}},
     };
-    const body = code.replace(/^import .*\n/gm, "");
+    const body = code.replace(/^import .*\n/gm, "").replaceAll(kAddress, server.url);
     await new AsyncFunction(...Object.keys(names), body)(...Object.values(names));
     if (/console|stdout/.test(code)) assert.ok(said.length > 0);
   });
