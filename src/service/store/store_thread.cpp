@@ -45,24 +45,23 @@ StoreThread::~StoreThread() {
 }
 
 void StoreThread::submit(std::unique_ptr<StoreJob> job) {
-  const char* refusal = nullptr;
   {
     const std::lock_guard lock(mutex_);
+    const bool is_full =
+        queue_.size() >= options_.queue_max ||
+        (queue_bytes_ > 0 && queue_bytes_ + job->bytes() > options_.queue_bytes_max);
     if (stopping_) {
-      refusal = "the store is closing";
-    } else if (queue_.size() >= options_.queue_max ||
-               (queue_bytes_ > 0 && queue_bytes_ + job->bytes() > options_.queue_bytes_max)) {
-      refusal = "too many requests wait for the store: try again in a moment";
+      job->fail_with({ErrorCode::kUnavailable, "the store is closing"});
+    } else if (is_full) {
+      job->fail_with(
+          {ErrorCode::kUnavailable, "too many requests wait for the store: try again in a moment"});
     } else {
       queue_bytes_ += job->bytes();
       queue_.push_back(std::move(job));
+      changed_.notify_all();
+      return;
     }
   }
-  if (refusal == nullptr) {
-    changed_.notify_all();
-    return;
-  }
-  job->fail_with({ErrorCode::kUnavailable, refusal});
   job->answer();
 }
 
@@ -196,7 +195,7 @@ Status StoreThread::run_with_savepoints(std::span<const std::unique_ptr<StoreJob
 // What SQLite has had to say since the last time decides; it is returned. A damaged file is closed,
 // so that the next call opens it again, checks it, and sets it aside if it is.
 std::optional<Error> StoreThread::note_health(bool wrote) {
-  const auto failure = database_->take_failure();
+  auto failure = database_->take_failure();
   if (failure) {
     set_health(tl::unexpected<Error>(*failure));
     if (failure->code == ErrorCode::kDataLoss) {

@@ -28,7 +28,8 @@ void Turns::cancel_side(Live& live) {
 }
 
 // `use` gets what was answered, "" where nothing was.
-void Turns::ask_side(Live& live, ChatRequest request, std::function<void(Live&, std::string)> use) {
+void Turns::ask_side(Live& live, ChatRequest request,
+                     const std::function<void(Live&, std::string)>& use) {
   const std::uint64_t number = live.side = ++last_number_;
   request.session = live.id;
   request.cache_scope = live.owner;

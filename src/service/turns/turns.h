@@ -177,7 +177,8 @@ class Turns final : public TurnService {
   // turn_side.cpp: titles, follow-ups, warming.
   void begin_side(Live& live, Path path, const TurnSettings& settings);
   void cancel_side(Live& live);
-  void ask_side(Live& live, ChatRequest request, std::function<void(Live&, std::string)> use);
+  void ask_side(Live& live, ChatRequest request,
+                const std::function<void(Live&, std::string)>& use);
   void make_title(Live& live, const Path& path, const TurnSettings& settings);
   void take_title(Live& live, const std::string& title, const std::function<void(Live&)>& next);
   void make_followups(Live& live, const Path& path, const TurnSettings& settings);

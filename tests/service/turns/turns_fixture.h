@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,11 +48,22 @@ class Page {
   What wait() {
     return wait<What>([](const What&) { return true; });
   }
-  // Waits until a turn is over.
-  TurnStatus wait_for_end() {
-    return wait<TurnStatus>(
-        [](const TurnStatus& status) { return status.phase >= TurnPhase::kDone; });
+  // Waits until a turn is at least as far as this; a page that comes late learns it from its
+  // snapshot.
+  TurnStatus wait_for_phase(TurnPhase phase) {
+    std::unique_lock lock(mutex_);
+    std::optional<TurnStatus> found;
+    changed_.wait(lock, [&] {
+      for (const TurnEvent& event : events_) {
+        const auto* status = std::get_if<TurnStatus>(&event.what);
+        if (const auto* shot = std::get_if<TurnSnapshot>(&event.what)) status = &shot->status;
+        if (status != nullptr && status->phase >= phase && !found) found = *status;
+      }
+      return found.has_value();
+    });
+    return *found;
   }
+  TurnStatus wait_for_end() { return wait_for_phase(TurnPhase::kDone); }
 
   std::vector<TurnEvent> events() {
     const std::lock_guard lock(mutex_);
