@@ -6,6 +6,7 @@
 
 #include "app/app_paths.h"
 #include "base/log.h"
+#include "service/chat/system_prefix.h"
 #include "service/store/sqlite_store.h"
 #include "web/api/api_routes.h"
 #include "web/http/router.h"
@@ -122,6 +123,7 @@ void ServerApp::load(ServerEvents events) {
     model_ = std::move(*loaded);
     turns_ = std::move(turns);
   }
+  warm_prefixes();
   events.loaded(loaded ? Status() : tl::unexpected(loaded.error()));
 }
 
@@ -227,6 +229,16 @@ void ServerApp::reload() {
   }
 }
 
+// The date in the system prompt changes while the server runs; doing this with every purge costs
+// nothing when it has not.
+void ServerApp::warm_prefixes() {
+  const auto served = model();
+  if (!served || !settings_.prefix_cache) return;
+  if (const Status warmed = warm_system_prefixes(*served->chat); !warmed) {
+    log_warning("the system prompt is not read ahead", {{"why", warmed.error().message}});
+  }
+}
+
 void ServerApp::purge_now_and_then() {
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
@@ -241,7 +253,9 @@ void ServerApp::purge_now_and_then() {
                 });
   purge_timer_.expires_after(kPurgePause);
   purge_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error && !stopping_) purge_now_and_then();
+    if (error || stopping_) return;
+    purge_now_and_then();
+    warm_prefixes();
   });
 }
 

@@ -62,6 +62,7 @@ class ServerApp {
   [[nodiscard]] http::ServerHooks make_hooks();
   [[nodiscard]] ops::OpsStatus status() const;
   void purge_now_and_then();
+  void warm_prefixes();
 
   [[nodiscard]] std::shared_ptr<ServedModel> model() const;
   [[nodiscard]] std::shared_ptr<TurnService> turns() const;
