@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/bytes_text.h"
 #include "base/json_text.h"
 
 namespace notso {
@@ -62,19 +63,6 @@ std::uint64_t kv_bytes_per_token(const GgufFile& file) {
   constexpr std::uint64_t kSane = 1 << 20;
   if (kv_heads * head_dim > kSane) return 0;
   return 2 * 2 * number("block_count") * kv_heads * head_dim;  // K and V, two bytes each
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KB", "MB", "GB", "TB"};
-  double value = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  while (value >= 1000.0 && unit + 1 < std::size(kUnits)) {
-    value /= 1000.0;
-    ++unit;
-  }
-  char text[32];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
-  return text;
 }
 
 template <class T>

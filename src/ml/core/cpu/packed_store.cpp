@@ -317,7 +317,9 @@ Status write_sidecar(const std::string& path, const Header& header, const GgufFi
   return fail(written.error().code, temporary + ": " + written.error().message);
 }
 
-std::string sidecar_path(const std::string& cache_folder, const std::string& model_path) {
+}  // namespace
+
+std::string packed_sidecar_path(const std::string& cache_folder, const std::string& model_path) {
   std::error_code error;
   const auto canonical = std::filesystem::weakly_canonical(model_path, error);
   const std::string name = error ? model_path : canonical.string();
@@ -330,6 +332,8 @@ std::string sidecar_path(const std::string& cache_folder, const std::string& mod
       .string();
 }
 
+namespace {
+
 struct Sidecar {
   MappedFile file;
   bool reused = false;
@@ -341,7 +345,7 @@ Result<Sidecar> open_sidecar(const GgufFile& file, std::span<const GgufTensor* c
   std::error_code error;
   std::filesystem::create_directories(cache_folder, error);
   if (error) return fail(ErrorCode::kUnavailable, cache_folder + ": " + error.message());
-  const std::string path = sidecar_path(cache_folder, file.path());
+  const std::string path = packed_sidecar_path(cache_folder, file.path());
   const Header header = make_header(identify(file), tensors, plan);
   if (auto mapped = map_sidecar(path, header)) return Sidecar{std::move(*mapped), true};
   const std::string lock_path = path + ".lock";

@@ -52,4 +52,8 @@ class PackedStore {
   std::string note_;
 };
 
+// Where the packed weights of a model file are kept.
+[[nodiscard]] std::string packed_sidecar_path(const std::string& cache_folder,
+                                              const std::string& model_path);
+
 }  // namespace notso

@@ -1,0 +1,65 @@
+#include "service/models/address.h"
+
+#include <curl/curl.h>
+#include <memory>
+
+namespace notso {
+namespace {
+
+using Url = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
+
+std::string part_of(CURLU* url, CURLUPart part, unsigned int flags) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return "";
+  std::string result = text;
+  curl_free(text);
+  return result;
+}
+
+// Sets the address or, where one is set already, resolves `text` against it.
+Status set(CURLU* url, const std::string& text) {
+  const CURLUcode code = curl_url_set(url, CURLUPART_URL, text.c_str(), CURLU_DISALLOW_USER);
+  if (code == CURLUE_OUT_OF_MEMORY) return fail(ErrorCode::kResourceExhausted, "out of memory");
+  if (code == CURLUE_OK) {
+    const std::string scheme = part_of(url, CURLUPART_SCHEME, 0);
+    if (scheme == "http" || scheme == "https") return {};
+  }
+  return fail(ErrorCode::kInvalidArgument,
+              std::string("'").append(text, 0, 200) +
+                  "' is not an address to download from; it must be http:// or https:// with a "
+                  "host, and without a user's name");
+}
+
+}  // namespace
+
+Result<std::string> origin_of(const std::string& url) {
+  const Url parsed(curl_url(), &curl_url_cleanup);
+  if (Status status = set(parsed.get(), url); !status) return pass_on(status);
+  std::string origin = part_of(parsed.get(), CURLUPART_SCHEME, 0) + "://" +
+                       part_of(parsed.get(), CURLUPART_HOST, 0) + ":" +
+                       part_of(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  for (char& c : origin) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return origin;
+}
+
+Result<std::string> redirect_target(const std::string& from, const std::string& location) {
+  const Url url(curl_url(), &curl_url_cleanup);
+  if (Status status = set(url.get(), from); !status) return pass_on(status);
+  const bool secure = part_of(url.get(), CURLUPART_SCHEME, 0) == "https";
+  if (Status status = set(url.get(), location); !status) {
+    return fail(ErrorCode::kUnavailable,
+                "the server redirects to something else than a web "
+                "address: " +
+                    status.error().message);
+  }
+  if (secure && part_of(url.get(), CURLUPART_SCHEME, 0) != "https") {
+    return fail(ErrorCode::kUnavailable,
+                "the server redirects from https to http, which is not safe, so the download was "
+                "not followed there; try again, or use another mirror (HF_ENDPOINT)");
+  }
+  return part_of(url.get(), CURLUPART_URL, 0);
+}
+
+}  // namespace notso

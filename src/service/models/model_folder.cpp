@@ -1,0 +1,273 @@
+#include "service/models/model_folder.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <map>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mapped_file.h"
+#include "ml/core/cpu/packed_store.h"
+#include "ml/core/gguf/gguf.h"
+#include "ml/smollm3/config.h"
+#include "service/models/catalogue.h"
+#include "service/models/part_file.h"
+
+namespace notso {
+namespace {
+
+namespace fs = std::filesystem;
+using Time = std::chrono::system_clock::time_point;
+
+constexpr std::size_t kMaxListed = 1000;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() > end.size() && text.substr(text.size() - end.size()) == end;
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return out;
+}
+
+std::string used_marker(const std::string& path) {
+  const fs::path file(path);
+  std::string name(1, '.');
+  name += file.filename().string();
+  return file.parent_path() / (name + ".used");
+}
+
+std::optional<Time> changed(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return std::nullopt;
+  return Time(std::chrono::seconds(info.st_mtim.tv_sec)) +
+         std::chrono::duration_cast<Time::duration>(std::chrono::nanoseconds(info.st_mtim.tv_nsec));
+}
+
+// What GGUF's general.file_type numbers mean, as far as this program reads the types.
+std::string type_of_number(std::uint64_t number) {
+  static const std::map<std::uint64_t, std::string> kTypes = {
+      {0, "F32"},     {1, "F16"},   {2, "Q4_0"},    {3, "Q4_1"},    {7, "Q8_0"},
+      {8, "Q5_0"},    {9, "Q5_1"},  {14, "Q4_K_S"}, {15, "Q4_K_M"}, {16, "Q5_K_S"},
+      {17, "Q5_K_M"}, {18, "Q6_K"}, {32, "BF16"}};
+  const auto found = kTypes.find(number);
+  return found == kTypes.end() ? "" : found->second;
+}
+
+// The stated type, else the one that most bytes have.
+std::string type_of(const GgufFile& file) {
+  if (file.find("general.file_type") != nullptr) {
+    const auto number = file.get_uint("general.file_type");
+    if (std::string type = number ? type_of_number(*number) : ""; !type.empty()) return type;
+  }
+  std::map<DType, std::uint64_t> bytes;
+  for (const GgufTensor& tensor : file.tensors()) bytes[tensor.type] += tensor.data.size();
+  const auto most = std::max_element(
+      bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == bytes.end() ? "" : std::string(dtype_info(most->first).name);
+}
+
+Status describe(const std::string& path, ModelInfo& info) {
+  auto file = GgufFile::open(path);
+  if (!file) return pass_on(file);
+  const auto config = smollm3::read_config(**file);
+  if (!config) return tl::unexpected(config.error());
+  info.type = type_of(**file);
+  info.context = config->context;
+  for (const GgufTensor& tensor : (*file)->tensors()) info.memory_bytes += tensor.data.size();
+  // A key and a value of two bytes an element.
+  info.memory_bytes +=
+      std::uint64_t{4} * kListedContext * static_cast<std::uint64_t>(config->layers) *
+      static_cast<std::uint64_t>(config->kv_heads) * static_cast<std::uint64_t>(config->head_dim);
+  return {};
+}
+
+std::vector<std::string> names_in(const std::string& folder, std::string_view ending) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (name.front() == '.' || !ends_with(name, ending)) continue;
+    if (names.size() < kMaxListed) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::uint64_t disk_bytes(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 ? static_cast<std::uint64_t>(info.st_blocks) * 512U : 0;
+}
+
+// Removes a file; the bytes that its going frees.
+std::uint64_t remove_counted(const std::string& path) {
+  const std::uint64_t bytes = disk_bytes(path);
+  return unlink(path.c_str()) == 0 ? bytes : 0;
+}
+
+}  // namespace
+
+std::string data_folder() {
+  if (const auto home = environment("NOTSO_HOME"); !home.empty()) return home;
+  // A service of systemd may have no HOME. The first folder counts.
+  if (const auto given = environment("STATE_DIRECTORY"); !given.empty()) {
+    return given.substr(0, given.find(':'));
+  }
+  if (const auto data = environment("XDG_DATA_HOME"); !data.empty()) return data + "/notso";
+  if (const auto home = environment("HOME"); !home.empty()) return home + "/.local/share/notso";
+  return "";
+}
+
+std::string models_folder() {
+  const std::string folder = data_folder();
+  return folder.empty() ? "" : folder + "/models";
+}
+
+ModelInfo describe_model(const std::string& path) {
+  ModelInfo info;
+  info.path = path;
+  info.name = fs::path(path).filename();
+  std::error_code error;
+  info.bytes = fs::file_size(path, error);
+  if (error) info.bytes = 0;
+  info.modified = changed(path).value_or(Time());
+  info.used = changed(used_marker(path));
+  Status described;
+  const Status read = guard_mapped_reads(path, [&] { described = describe(path, info); });
+  if (!read) info.problem = read.error().message;
+  if (!described) info.problem = described.error().message;
+  return info;
+}
+
+Result<std::vector<ModelInfo>> list_models(const std::string& folder) {
+  std::error_code error;
+  if (folder.empty() || !fs::exists(folder, error)) return std::vector<ModelInfo>();
+  if (access(folder.c_str(), R_OK | X_OK) != 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "cannot read the folder '" + folder + "'; mend its rights");
+  }
+  std::vector<ModelInfo> models;
+  for (const std::string& name : names_in(folder, ".gguf")) {
+    models.push_back(describe_model((fs::path(folder) / name).string()));
+  }
+  std::stable_sort(models.begin(), models.end(),
+                   [](const ModelInfo& a, const ModelInfo& b) { return a.modified > b.modified; });
+  return models;
+}
+
+std::vector<PartialModel> list_partial_models(const std::string& folder) {
+  std::vector<PartialModel> partials;
+  constexpr std::string_view kEnding = ".gguf.part";
+  for (const std::string& name : names_in(folder, kEnding)) {
+    partials.push_back({name.substr(0, name.size() - std::string_view(".part").size()),
+                        disk_bytes((fs::path(folder) / name).string())});
+  }
+  return partials;
+}
+
+Result<std::string> find_model(const std::string& folder, std::string_view name) {
+  std::error_code error;
+  const std::string text(name);
+  if (name.find('/') != name.npos) {
+    if (fs::is_regular_file(text, error)) return text;
+    return fail(ErrorCode::kNotFound, "there is no file '" + text + "'; check the path");
+  }
+  std::string known;
+  std::vector<std::string> of_type;
+  // A file's name decides before what is inside.
+  for (const std::string& file : names_in(folder, ".gguf")) {
+    known += (known.empty() ? "" : ", ") + file;
+    const std::string path = (fs::path(folder) / file).string();
+    if (lower(file) == lower(name) || lower(file) == lower(text + ".gguf")) return path;
+    const auto source = resolve_model_source(name.empty() ? "?" : name, Hub());
+    if (source && source->file_name == file) return path;
+    if (lower(describe_model(path).type) == lower(name)) of_type.push_back(path);
+  }
+  if (of_type.size() == 1) return of_type.front();
+  if (name.size() > 5 && ends_with(lower(name), ".gguf") && fs::is_regular_file(text, error)) {
+    return text;
+  }
+  const std::string here = known.empty() ? "there are none in '" + folder +
+                                               "'; 'notso pull' "
+                                               "fetches one"
+                                         : "there are " + known;
+  return fail(ErrorCode::kNotFound, "there is no model '" + text + "' on this machine; " + here);
+}
+
+Result<std::uint64_t> remove_model(const std::string& folder, const std::string& cache_folder,
+                                   std::string_view name) {
+  if (name.find('/') != name.npos) {
+    return fail(ErrorCode::kInvalidArgument, std::string("'").append(name) +
+                                                 "' is a path; only models in '" + folder +
+                                                 "' are removed, by their names");
+  }
+  std::string path;
+  if (auto found = find_model(folder, name); found) {
+    path = *found;
+  } else {
+    for (const PartialModel& partial : list_partial_models(folder)) {
+      const auto source = resolve_model_source(name.empty() ? "?" : name, Hub());
+      const bool same = lower(partial.name) == lower(name) ||
+                        lower(partial.name) == lower(std::string(name) + ".gguf") ||
+                        (source && source->file_name == partial.name);
+      if (same) path = (fs::path(folder) / partial.name).string();
+    }
+    if (path.empty()) return pass_on(found);
+  }
+  const std::uint64_t before = disk_bytes(path) + disk_bytes(path + ".part");
+  std::uint64_t freed = 0;
+  if (!cache_folder.empty()) {
+    const std::string packed = packed_sidecar_path(cache_folder, path);
+    freed += remove_counted(packed);
+    unlink((packed + ".lock").c_str());
+  }
+  freed += remove_counted(path);
+  if (const std::uint64_t part = disk_bytes(path + ".part"); remove_part_file(path)) freed += part;
+  unlink(used_marker(path).c_str());
+  std::error_code error;
+  if (before > 0 && (fs::exists(path, error) || fs::exists(path + ".part", error))) {
+    return fail(ErrorCode::kInvalidArgument,
+                "cannot remove '" + path + "'; mend the rights of its folder");
+  }
+  return freed;
+}
+
+void note_model_used(const std::string& path) {
+  const std::string marker = used_marker(path);
+  const int fd = open(marker.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0) return;
+  futimens(fd, nullptr);
+  close(fd);
+}
+
+Status check_model_file(const std::string& path) {
+  const ModelInfo info = describe_model(path);
+  if (info.problem.empty()) return {};
+  return fail(ErrorCode::kInvalidArgument, info.problem);
+}
+
+Status make_folder(const std::string& folder) {
+  if (folder.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                "there is no folder to keep models in; set NOTSO_HOME or HOME");
+  }
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!error) return {};
+  return fail(ErrorCode::kInvalidArgument, "cannot make the folder '" + folder +
+                                               "': " + error.message() +
+                                               "; set NOTSO_HOME to one that you may write to");
+}
+
+}  // namespace notso
