@@ -49,7 +49,7 @@ ChatViewOptions view_options(const ChatFlags& flags) {
 }
 
 void greet(const ChatFlags& flags, const LoadedModel& loaded, const ChatView& view) {
-  view.note(fmt::format("{} | {} | context {} tokens", flags.model.path,
+  view.note(fmt::format("{} | {} | context {} tokens", loaded.file->path(),
                         loaded.backend->description(), flags.model.context));
   view.note("/help lists the commands; Ctrl-C stops an answer, Ctrl-D leaves.");
 }

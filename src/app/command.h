@@ -37,5 +37,9 @@ void add_render_command(CLI::App& app, CommandRunner& runner);
 void add_serve_command(CLI::App& app, CommandRunner& runner);
 void add_config_command(CLI::App& app, CommandRunner& runner);
 void add_key_command(CLI::App& app, CommandRunner& runner);
+void add_pull_command(CLI::App& app, CommandRunner& runner);
+void add_models_commands(CLI::App& app, CommandRunner& runner);
+void add_doctor_command(CLI::App& app, CommandRunner& runner);
+void add_shell_commands(CLI::App& app, CommandRunner& runner);
 
 }  // namespace notso

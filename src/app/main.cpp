@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "app/build_facts.h"
 #include "app/command.h"
 #include "base/mapped_file.h"
 
@@ -19,7 +20,8 @@ int run(int argc, char** argv) {
   install_mapped_fault_handler();
   CLI::App app{"notso: a self-contained chat system for the SmolLM3-3B language model"};
   app.require_subcommand(1);
-  app.set_version_flag("--version", "notso " NOTSO_VERSION);
+  app.set_version_flag(
+      "--version", [] { return version_text(); }, "Print version and facts of the build");
   CommandRunner runner;
   add_chat_command(app, runner);
   add_inspect_command(app, runner);
@@ -33,6 +35,10 @@ int run(int argc, char** argv) {
   add_serve_command(app, runner);
   add_config_command(app, runner);
   add_key_command(app, runner);
+  add_pull_command(app, runner);
+  add_models_commands(app, runner);
+  add_doctor_command(app, runner);
+  add_shell_commands(app, runner);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -9,6 +9,8 @@
 #include "app/progress.h"
 #include "ml/core/cpu/cpu_backend.h"
 #include "ml/smollm3/synth.h"
+#include "service/models/choose_model.h"
+#include "service/models/model_folder.h"
 
 namespace notso {
 namespace {
@@ -16,6 +18,13 @@ namespace {
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+// Remembers the use of models in their folder; other files are none of our business.
+void note_loaded(const std::string& path) {
+  std::error_code error;
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (std::filesystem::equivalent(folder, models_folder(), error)) note_model_used(path);
 }
 
 Result<std::unique_ptr<Backend>> make_backend(const ModelFlags& flags) {
@@ -39,9 +48,11 @@ std::int32_t fitting_context(const smollm3::Config& config, const Backend& backe
 }  // namespace
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
-  command.add_option("-m,--model", flags.path, "The model: a SmolLM3 GGUF file")
-      ->type_name("FILE.gguf")
-      ->required();
+  command
+      .add_option("-m,--model", flags.path,
+                  "The model: a SmolLM3 GGUF file or a name that 'notso models' shows (default: "
+                  "MODEL_PATH, else the newest downloaded)")
+      ->type_name("MODEL");
   command.add_option("--ctx", flags.context, "Longest context in tokens")
       ->check(CLI::Range(16, smollm3::kMaxContext))
       ->capture_default_str();
@@ -78,8 +89,32 @@ Result<std::string> synthetic_model_path(const std::string& size) {
   return path;
 }
 
+Result<std::string> choose_model_path(const std::string& wish) {
+  const auto is_path = [](const std::string& text) {
+    return text.find('/') != std::string::npos ||
+           std::filesystem::path(text).extension() == ".gguf";
+  };
+  std::error_code error;
+  // A file's name is also looked for among the downloaded ones, if there is no such file here.
+  if (is_path(wish) && !std::filesystem::exists(wish, error)) {
+    return find_model(models_folder(), wish).value_or(wish);
+  }
+  if (is_path(wish)) return wish;
+  const std::string configured = environment("MODEL_PATH");
+  if (wish.empty() && is_path(configured)) return configured;
+  auto choice = choose_model({wish, configured, models_folder()});
+  if (!choice) return pass_on(choice);
+  if (!choice->path.empty()) return choice->path;
+  return fail(ErrorCode::kNotFound,
+              "there is no model on this machine yet; 'notso pull' downloads SmolLM3-3B (1.92 GB), "
+              "or name a file with -m");
+}
+
 Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progress) {
-  const ModelFlags& flags = plan.flags;
+  ModelFlags flags = plan.flags;
+  auto path = choose_model_path(flags.path);
+  if (!path) return pass_on(path);
+  flags.path = *path;
   auto file = GgufFile::open(flags.path);
   if (!file) return pass_on(file);
   // An unsuitable file is refused before anything is packed.
@@ -112,6 +147,7 @@ Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progre
   loaded.tokenizer = std::move(*vocabulary);
   loaded.backend = std::move(*backend);
   loaded.model = std::move(*model);
+  note_loaded(flags.path);
   return loaded;
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/model_setup.h"
 #include "app/progress.h"
 #include "app/server_app.h"
 #include "app/service_manager.h"
@@ -202,12 +203,10 @@ Status run(ServerApp& app, const Signals& signals, LoadResult& load) {
 Status serve(const SettingFlags& flags) {
   const auto resolved = resolve_settings(flags.values, process_environment(), flags.config_path);
   if (!resolved) return tl::unexpected(resolved.error());
-  const Settings& settings = resolved->settings;
-  if (settings.model_path.empty()) {
-    return fail(ErrorCode::kInvalidArgument,
-                "no model is named; give a SmolLM3 GGUF file with -m FILE.gguf, MODEL_PATH or "
-                "model.path in the configuration file");
-  }
+  Settings settings = resolved->settings;
+  auto model = choose_model_path(settings.model_path);
+  if (!model) return pass_on(model);
+  settings.model_path = std::move(*model);
   if (auto checked = check_model_file(settings); !checked) return checked;
   const auto socket = inherited_socket();
   if (!socket) return tl::unexpected(socket.error());

@@ -50,8 +50,9 @@ constexpr std::array kServer = {
 };
 
 constexpr std::array kModel = {
-    SettingInfo{"model.path", "-m,--model", "MODEL_PATH", &S::model_path, "FILE.gguf",
-                "The model: a SmolLM3 GGUF file"},
+    SettingInfo{"model.path", "-m,--model", "MODEL_PATH", &S::model_path, "MODEL",
+                "The model: a SmolLM3 GGUF file or a name that 'notso models' shows", 0, 0, "",
+                "the newest downloaded"},
     SettingInfo{"model.tokenizer", "--tokenizer", "TOKENIZER_PATH", &S::tokenizer_path,
                 "tokenizer.json", "A Hugging Face tokenizer.json in place of the model's own", 0, 0,
                 "", "the one in the model's file"},

@@ -12,6 +12,7 @@ namespace notso {
 namespace {
 
 constexpr std::size_t kReadBytes = 1U << 30;
+constexpr std::size_t kQuickReadBytes = 1U << 28;  // still more than caches hold
 constexpr int kRepetitions = 5;
 
 Probes probes_for(std::string_view table) {
@@ -73,8 +74,17 @@ class Mapping {
   void* data_;
 };
 
-double read_rate(ReadProbe probe, const std::byte* data, int threads) {
-  const std::size_t share = kReadBytes / static_cast<std::size_t>(threads) / 4096 * 4096;
+void touch_all(const Mapping& memory, std::size_t bytes, int threads) {
+  timed(threads, [&](int thread) {
+    const std::size_t share = bytes / static_cast<std::size_t>(threads);
+    for (std::size_t at = 0; at < share; at += 4096) {
+      memory.data()[static_cast<std::size_t>(thread) * share + at] = std::byte{1};
+    }
+  });
+}
+
+double read_rate(ReadProbe probe, const std::byte* data, std::size_t bytes, int threads) {
+  const std::size_t share = bytes / static_cast<std::size_t>(threads) / 4096 * 4096;
   std::atomic<std::uint64_t> sink{0};
   double best = 0;
   for (int i = 0; i < kRepetitions; ++i) {
@@ -106,6 +116,15 @@ double mac_rate(MacProbe probe, int threads) {
 
 }  // namespace
 
+Result<double> measure_read_rate(std::string_view table, int threads) {
+  const Mapping memory(kQuickReadBytes);
+  if (memory.data() == nullptr) {
+    return fail(ErrorCode::kResourceExhausted, "measuring memory needs 256 MiB of it free");
+  }
+  touch_all(memory, kQuickReadBytes, threads);
+  return read_rate(probes_for(table).read, memory.data(), kQuickReadBytes, threads);
+}
+
 Result<MachineLimits> measure_limits(std::string_view table, int threads,
                                      const std::function<void(double)>& progress) {
   const Probes probes = probes_for(table);
@@ -113,12 +132,7 @@ Result<MachineLimits> measure_limits(std::string_view table, int threads,
   if (memory.data() == nullptr) {
     return fail(ErrorCode::kResourceExhausted, "measuring the machine needs 1 GiB of free memory");
   }
-  timed(threads, [&](int thread) {  // touch every page
-    const std::size_t share = kReadBytes / static_cast<std::size_t>(threads);
-    for (std::size_t at = 0; at < share; at += 4096) {
-      memory.data()[static_cast<std::size_t>(thread) * share + at] = std::byte{1};
-    }
-  });
+  touch_all(memory, kReadBytes, threads);
   MachineLimits limits;
   const double steps = threads + 3.0;
   double done = 0;
@@ -126,7 +140,7 @@ Result<MachineLimits> measure_limits(std::string_view table, int threads,
     if (progress) progress(++done / steps);
   };
   for (int n = 1; n <= threads; ++n) {
-    limits.read_bytes_per_s.push_back(read_rate(probes.read, memory.data(), n));
+    limits.read_bytes_per_s.push_back(read_rate(probes.read, memory.data(), kReadBytes, n));
     step();
   }
   limits.int8_macs_per_s = mac_rate(probes.int8, threads);

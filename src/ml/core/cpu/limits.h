@@ -25,4 +25,8 @@ struct MachineLimits {
 [[nodiscard]] Result<MachineLimits> measure_limits(std::string_view table, int threads,
                                                    const std::function<void(double)>& progress);
 
+// How fast `threads` threads together read memory, in bytes a second. Takes a fraction of a second
+// and 256 MiB.
+[[nodiscard]] Result<double> measure_read_rate(std::string_view table, int threads);
+
 }  // namespace notso
