@@ -54,15 +54,23 @@ build() {
 }
 
 # The peers are other people's programs that serve as oracles: llama.cpp and Hugging Face's
-# tokenizers, from npm. What needs them must look whether they are there: this succeeds without.
+# tokenizers, and what drives a browser, from npm. What needs them must look whether they are there:
+# this succeeds without.
 install_peers() {
-  local folder="$root/tests/peer" stamp log="$root/build/log/npm.txt"
+  install_npm_packages "$root/tests/peer" 'the tests against other programs'
+  install_npm_packages "$root/tests/e2e" "the browser's tests"
+}
+
+# install_npm_packages FOLDER USE: what its lock file names, unless that is there already.
+install_npm_packages() {
+  local folder=$1 use=$2 stamp log
   local installed="$folder/node_modules/.notso-installed"
+  log="$root/build/log/npm-$(basename "$folder").txt"
   [[ -f $folder/package-lock.json ]] || return 0
   stamp=$(cat "$folder/package.json" "$folder/package-lock.json" | sha256sum)
   [[ $(cat "$installed" 2>/dev/null) != "$stamp" ]] || return 0
   if ! command -v npm >/dev/null; then
-    echo "    SKIPPED: no npm here, so the tests against other programs will not run"
+    echo "    SKIPPED: no npm here, so $use will not run"
     return 0
   fi
   # package.json overrides llama.cpp's libraries for GPUs and other systems, 600 MB, with a tiny
@@ -71,6 +79,6 @@ install_peers() {
   if quietly "$log" npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund; then
     echo "$stamp" >"$installed"
   else
-    echo "    SKIPPED: npm ci failed, so the tests against other programs will not run"
+    echo "    SKIPPED: npm ci failed, so $use will not run"
   fi
 }

@@ -1,0 +1,286 @@
+// A chat's page, and the pieces of it that are asked for one by one.
+#include <array>
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include "web/ui/export.h"
+#include "web/ui/handlers.h"
+#include "web/ui/views.h"
+
+namespace notso::ui {
+
+namespace asio = boost::asio;
+using jinja::Dict;
+using jinja::Value;
+
+namespace {
+
+// A name for a message that a page without scripts will send, so that it is stored once.
+std::string random_key() {
+  std::array<unsigned char, 16> bytes = {};
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) return {};
+  std::string key;
+  for (const unsigned char byte : bytes) key += fmt::format("{:02x}", byte);
+  return key;
+}
+
+Value chat_value(const Conversation& chat, std::int64_t leaf) {
+  Dict entries;
+  entries.set("id", Value::string(chat.id));
+  entries.set("title", Value::string(title_of(chat.title)));
+  entries.set("leaf", Value::integer(leaf));
+  return Value::dict(std::move(entries));
+}
+
+asio::awaitable<void> send_missing(Ui& ui, http::Exchange& exchange) {
+  const Error error{ErrorCode::kNotFound, "There is no such message."};
+  co_await send_error(ui, exchange, error);
+}
+
+// The turns that are asked for: the newest, those before one, or those from one on.
+Window window_for(const http::Request& request, const Transcript& transcript, bool whole) {
+  const std::int64_t at = integer_parameter(request, "at");
+  Window window = window_of(transcript, integer_parameter(request, "before"));
+  if (!whole) return window;
+  window.end = transcript.turns().size();
+  if (at != 0) {
+    const std::vector<Turn>& turns = transcript.turns();
+    const Turn* wanted = transcript.turn_of(at);
+    const auto index =
+        wanted == nullptr ? turns.size() : static_cast<std::size_t>(wanted - turns.data());
+    window.begin = std::min(window.begin, index);
+  }
+  return window;
+}
+
+}  // namespace
+
+asio::awaitable<Result<OpenChat>> open_chat(Ui& ui, const http::Request& request) {
+  const std::string owner = request.principal;
+  const SessionId id = parameter(request, "id");
+  SessionStore& store = *ui.context.store;
+  OpenChat open;
+  auto chat = co_await ask<Conversation>([&](auto then) { store.get(owner, id, std::move(then)); });
+  if (!chat) co_return pass_on(chat);
+  if (chat->deleted_ms != 0) co_return fail(ErrorCode::kNotFound, "the chat is deleted");
+  auto messages = co_await ask<std::vector<StoredMessage>>(
+      [&](auto then) { store.messages(owner, id, std::move(then)); });
+  if (!messages) co_return pass_on(messages);
+  open.chat = std::move(*chat);
+  open.messages = std::move(*messages);
+  co_return open;
+}
+
+jinja::Value composer_value(const std::string& url, const std::string& said,
+                            const std::string& draft) {
+  Dict entries;
+  entries.set("url", Value::string(url));
+  entries.set("key", Value::string(random_key()));
+  entries.set("said", Value::string(said));
+  entries.set("draft", Value::string(draft));
+  return Value::dict(std::move(entries));
+}
+
+asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status, std::string said,
+                                std::string draft) {
+  const http::Request& request = exchange.request();
+  Result<OpenChat> open = co_await open_chat(ui, request);
+  Dict variables = common_variables(ui, request);
+  if (open) variables.set("current", Value::string(open->chat.id));
+  Status list = co_await add_chat_list(ui, request, variables);
+  if (!open) list = tl::unexpected<Error>(open.error());
+  if (!list) {
+    co_await send_error(ui, exchange, list.error());
+    co_return;
+  }
+  // A hit of the search may be in a branch that is not shown.
+  std::int64_t leaf = open->chat.leaf_id;
+  Transcript transcript(std::move(open->messages), leaf);
+  const std::int64_t at = integer_parameter(request, "at");
+  if (at != 0 && transcript.find(at) != nullptr && !transcript.on_path(at)) {
+    leaf = transcript.newest_leaf(at);
+    const std::string owner = request.principal;
+    (void)co_await ask<void>([&](auto then) {
+      ui.context.store->set_leaf(owner, open->chat.id, leaf, std::move(then));
+    });
+    std::string to = fmt::format("/chats/{}?at={}#m-{}", open->chat.id, at, at);
+    co_await redirect(exchange, std::move(to));
+    co_return;
+  }
+  TurnLook options;
+  options.editing = integer_parameter(request, "edit");
+  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  set_turns(variables, open->chat.id, transcript, window_for(request, transcript, true), options);
+  variables.set("settings", settings_value(settings_of(open->chat)));
+  variables.set("composer", composer_value("/chats/" + open->chat.id + "/messages", said, draft));
+  co_await send_page(ui, exchange, "chat.html", std::move(variables), status);
+}
+
+asio::awaitable<void> get_chat(Ui& ui, http::Exchange& exchange) {
+  co_await send_chat(ui, exchange, 200, "", parameter(exchange.request(), "draft"));
+}
+
+asio::awaitable<void> get_messages(Ui& ui, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  Result<OpenChat> open = co_await open_chat(ui, request);
+  if (!open) {
+    co_await send_error(ui, exchange, open.error());
+    co_return;
+  }
+  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  Dict variables = common_variables(ui, request);
+  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  set_turns(variables, open->chat.id, transcript, window_for(request, transcript, false), {});
+  co_await send_page(ui, exchange, "messages.html", std::move(variables));
+}
+
+asio::awaitable<void> get_turn(Ui& ui, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  Result<OpenChat> open = co_await open_chat(ui, request);
+  if (!open) {
+    co_await send_error(ui, exchange, open.error());
+    co_return;
+  }
+  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Turn* turn = transcript.turn_of(integer_parameter(request, "message"));
+  if (turn == nullptr) {
+    co_await send_missing(ui, exchange);
+    co_return;
+  }
+  Dict variables = common_variables(ui, request);
+  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  const std::unique_ptr<AnswerView> answer = answer_of(open->chat.id, *turn);
+  variables.set("turn", turn_value(transcript, *turn, answer.get(), {}));
+  co_await send_page(ui, exchange, "turn.html", std::move(variables));
+}
+
+asio::awaitable<void> get_edit(Ui& ui, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  Result<OpenChat> open = co_await open_chat(ui, request);
+  if (!open) {
+    co_await send_error(ui, exchange, open.error());
+    co_return;
+  }
+  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const StoredMessage* message = transcript.find(integer_parameter(request, "message"));
+  if (message == nullptr || message->message.role != Role::kUser) {
+    co_await send_missing(ui, exchange);
+    co_return;
+  }
+  Dict question;
+  question.set("id", Value::integer(message->id));
+  question.set("text", Value::string(message->message.content));
+  Dict variables = common_variables(ui, request);
+  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  variables.set("q", Value::dict(std::move(question)));
+  co_await send_page(ui, exchange, "edit.html", std::move(variables));
+}
+
+asio::awaitable<void> get_text(Ui& ui, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  Result<OpenChat> open = co_await open_chat(ui, request);
+  if (!open) {
+    co_await send_error(ui, exchange, open.error());
+    co_return;
+  }
+  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Turn* turn = transcript.turn_of(integer_parameter(request, "message"));
+  http::Response response;
+  response.status = turn == nullptr ? 404 : 200;
+  response.headers = {{"Content-Type", "text/plain; charset=utf-8"},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Cache-Control", "no-store"}};
+  if (turn != nullptr) response.body = answer_text(*turn);
+  co_await exchange.respond(std::move(response));
+}
+
+asio::awaitable<void> get_context(Ui& ui, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const std::string owner = request.principal;
+  const SessionId id = parameter(request, "id");
+  Result<std::shared_ptr<TurnService>> turns = turns_of(ui);
+  if (!turns) {
+    co_await send_nothing(exchange);
+    co_return;
+  }
+  const auto use = co_await ask<TurnService::ContextUse>(
+      [&](auto then) { (*turns)->context_use(owner, id, std::move(then)); });
+  if (!use) {
+    co_await send_nothing(exchange);
+    co_return;
+  }
+  Dict variables;
+  variables.set("context", context_value(*use));
+  co_await send_page(ui, exchange, "context.html", std::move(variables));
+}
+
+asio::awaitable<void> get_export(Ui& ui, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const std::string owner = request.principal;
+  const std::string file = request.path.substr(request.path.rfind('/') + 1);
+  Result<OpenChat> open = co_await open_chat(ui, request);
+  if (!open) {
+    co_await send_error(ui, exchange, open.error());
+    co_return;
+  }
+  const std::string title = open->chat.title;
+  const SessionId id = open->chat.id;
+  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  http::Response response;
+  std::string type = "text/plain";
+  if (file == "export.md") {
+    response.body = export_markdown(title, transcript);
+    type = "text/markdown";
+  } else if (file == "export.txt") {
+    response.body = export_text(title, transcript);
+  } else if (file == "export.json") {
+    auto json = co_await ask<std::string>(
+        [&](auto then) { ui.context.store->export_json(owner, id, std::move(then)); });
+    if (!json) {
+      co_await send_error(ui, exchange, json.error());
+      co_return;
+    }
+    response.body = std::move(*json);
+    type = "application/json";
+  } else {
+    co_await send_missing(ui, exchange);
+    co_return;
+  }
+  response.headers = {
+      {"Content-Type", type + "; charset=utf-8"},
+      {"Content-Disposition",
+       "attachment; filename=\"" + export_name(title, file.substr(file.find('.') + 1)) + "\""},
+      {"X-Content-Type-Options", "nosniff"},
+      {"Cache-Control", "no-store"}};
+  co_await exchange.respond(std::move(response));
+}
+
+asio::awaitable<void> post_leaf(Ui& ui, http::Exchange& exchange) {
+  const http::Request& request = exchange.request();
+  const std::string owner = request.principal;
+  Result<OpenChat> open = co_await open_chat(ui, request);
+  if (!open) {
+    co_await send_error(ui, exchange, open.error());
+    co_return;
+  }
+  const SessionId id = open->chat.id;
+  const std::int64_t message = Form(request.body).integer("message").value_or(0);
+  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  if (message != 0 && transcript.find(message) == nullptr) {
+    co_await send_missing(ui, exchange);
+    co_return;
+  }
+  const std::int64_t leaf = message == 0 ? 0 : transcript.newest_leaf(message);
+  const auto set = co_await ask<void>(
+      [&](auto then) { ui.context.store->set_leaf(owner, id, leaf, std::move(then)); });
+  if (!set) {
+    co_await send_error(ui, exchange, set.error());
+  } else if (wants_piece(request)) {
+    co_await get_messages(ui, exchange);
+  } else {
+    std::string to = fmt::format("/chats/{}#m-{}", id, message);
+    co_await redirect(exchange, std::move(to));
+  }
+}
+
+}  // namespace notso::ui

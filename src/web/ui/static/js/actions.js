@@ -1,0 +1,111 @@
+// Forms that act and stay: they are posted in the background, and the answer says what to do.
+import { openPanel } from './panel.js';
+
+const noticeMs = 7000;
+
+// Says something in passing, with a button to take it back where there is one.
+export function notice(text, { bad = false, undo = '' } = {}) {
+  const box = document.createElement('div');
+  box.className = bad ? 'notice bad' : 'notice';
+  const words = document.createElement('span');
+  words.textContent = text;
+  box.append(words);
+  if (undo) {
+    const button = document.createElement('button');
+    button.className = 'button quiet';
+    button.textContent = 'Undo';
+    button.addEventListener('click', async () => {
+      box.remove();
+      const [path, query] = undo.split('?');
+      await act(path, new URLSearchParams(query));
+      reloadMessages();
+    });
+    box.append(button);
+  }
+  document.getElementById('notices').replaceChildren(box);
+}
+
+// Notices go by themselves, but not while somebody is about to press their button.
+function expireNotices() {
+  const notices = document.getElementById('notices');
+  let timer = 0;
+  new MutationObserver(() => {
+    clearTimeout(timer);
+    const expire = () => {
+      if (notices.matches(':hover, :focus-within')) timer = setTimeout(expire, 1000);
+      else notices.replaceChildren();
+    };
+    if (notices.childElementCount) timer = setTimeout(expire, noticeMs);
+  }).observe(notices, { childList: true });
+}
+
+export function reloadMessages() {
+  const chat = document.getElementById('composer')?.dataset.chat;
+  if (!chat) return;
+  window.htmx.ajax('GET', `/chats/${chat}/messages`, { target: '#messages', swap: 'innerMorph' });
+}
+
+export function setTheme(theme) {
+  const root = document.documentElement;
+  if (theme === 'other') {
+    const dark = root.dataset.theme
+      ? root.dataset.theme === 'dark'
+      : matchMedia('(prefers-color-scheme: dark)').matches;
+    theme = dark ? 'light' : 'dark';
+  }
+  root.dataset.theme = theme;
+  document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`;
+}
+
+// Posts in the background. Gives what the server says, and has said what it can by itself.
+export async function act(url, fields) {
+  let outcome;
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      body: new URLSearchParams(fields),
+      headers: { 'X-Notso': 'page' },
+    });
+    outcome = response.headers.get('Content-Type')?.startsWith('application/json')
+      ? await response.json()
+      : {};
+    if (!response.ok && !outcome.said) outcome.said = `That did not work (${response.status}).`;
+  } catch {
+    outcome = { said: 'The server cannot be reached.' };
+  }
+  if (outcome.notice) notice(outcome.notice, { undo: outcome.undo });
+  if (outcome.theme) setTheme(outcome.theme);
+  if (outcome.thinking !== undefined) {
+    document.getElementById('thinking').checked = outcome.thinking;
+  }
+  if (outcome.reload) reloadMessages();
+  if (outcome.open) openPanel(outcome.open);
+  if (outcome.download) location.assign(outcome.download);
+  if (outcome.go) location.assign(outcome.go);
+  return outcome;
+}
+
+export function startActions() {
+  expireNotices();
+  document.addEventListener('submit', async (event) => {
+    const form = event.target;
+    if (!form.matches('form[data-quiet]')) return;
+    event.preventDefault();
+    if (form.id === 'theme-form') {
+      setTheme('other');
+      return;
+    }
+    const outcome = await act(form.getAttribute('action'), new FormData(form));
+    if (outcome.said) notice(outcome.said, { bad: true });
+  });
+  document.addEventListener('htmx:response:error', (event) => {
+    const status = event.detail.ctx?.response?.status;
+    if (status) notice(`That did not work (${status}).`, { bad: true });
+  });
+  // A menu that is open closes when something else is pressed.
+  document.addEventListener('click', (event) => {
+    for (const menu of document.querySelectorAll('.row-menu[open]')) {
+      if (!menu.contains(event.target) || event.target.closest('a, button')) menu.open = false;
+    }
+  });
+}

@@ -1,0 +1,89 @@
+// What is typed: Enter sends, the message shows at once, the input clears and keeps the focus.
+import { act } from './actions.js';
+import { startCommands } from './commands.js';
+import { scrollToEnd } from './scroll.js';
+
+let form;
+let text;
+let said;
+let sending = false;
+
+// Where the style sheet cannot make the field as tall as its text.
+function fit() {
+  if (CSS.supports('field-sizing', 'content')) return;
+  text.style.height = 'auto';
+  text.style.height = `${text.scrollHeight}px`;
+}
+
+export function setText(value) {
+  text.value = value;
+  text.dispatchEvent(new Event('input', { bubbles: true }));
+  text.focus();
+  text.setSelectionRange(value.length, value.length);
+}
+
+// The message as it will look, until the server's own drawing of it comes.
+function showPending(value) {
+  const pending = document.getElementById('pending');
+  if (!pending) return;
+  const message = document.createElement('article');
+  message.className = 'user pending';
+  const bubble = document.createElement('div');
+  bubble.className = 'bubble';
+  bubble.dir = 'auto';
+  bubble.textContent = value;
+  message.append(bubble);
+  pending.replaceChildren(message);
+  scrollToEnd();
+}
+
+export async function send(value = text.value) {
+  if (sending || !value.trim()) return;
+  sending = true;
+  const fields = new FormData(form);
+  fields.set('text', value);
+  fields.set('key', crypto.randomUUID?.() ?? String(Math.random()));
+  const command = value.startsWith('/');
+  const kept = text.value;
+  said.textContent = '';
+  if (!command) showPending(value);
+  text.value = '';
+  fit();
+  text.focus();
+  const outcome = await act(form.getAttribute('action'), fields);
+  sending = false;
+  if (!outcome.said) return;
+  said.textContent = outcome.said;
+  document.getElementById('pending')?.replaceChildren();
+  if (!text.value) setText(kept || value);
+}
+
+export function startComposer() {
+  form = document.getElementById('composer');
+  if (!form) return;
+  text = document.getElementById('text');
+  said = document.getElementById('said');
+  const menu = startCommands(text, send);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    send();
+  });
+  text.addEventListener('input', () => {
+    said.textContent = '';
+    fit();
+  });
+  text.addEventListener('keydown', (event) => {
+    if (event.isComposing || menu.handle(event)) return;
+    if (event.key === 'Enter' && !event.shiftKey) {
+      event.preventDefault();
+      send();
+    }
+  });
+  document.addEventListener('click', (event) => {
+    const link = event.target.closest('a[data-fill]');
+    if (!link || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    setText(link.dataset.fill);
+  });
+  fit();
+}

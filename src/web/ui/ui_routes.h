@@ -1,0 +1,45 @@
+// The chat page: what a person sees at "/". Every page is whole HTML that works without scripts;
+// with them, pieces are exchanged and answers are streamed.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "service/store/session_store.h"
+#include "service/turns/turn_service.h"
+#include "web/http/router.h"
+
+namespace notso::ui {
+
+// How it stands with the model.
+struct UiModel {
+  enum class State : std::uint8_t { kLoading, kReady, kFailed };
+  State state = State::kLoading;
+  std::string name;    // "SmolLM3-3B Q4_K_M"
+  std::string reason;  // why it is not ready, or why this one runs and not another
+  bool demo = false;   // the built-in one: the page says how to get a real one
+};
+
+// A name and a text for the panels.
+using UiFact = std::pair<std::string, std::string>;
+
+// What the page is made of. The functions are called from the server's threads, and must be quick.
+struct UiContext {
+  SessionStore* store = nullptr;
+  std::function<std::shared_ptr<TurnService>()> turns;  // gives null while no model is ready
+  std::function<UiModel()> model;
+  std::function<std::vector<UiFact>()> model_facts;   // what runs, device, memory, speed
+  std::function<std::vector<UiFact>()> server_facts;  // requests, queue, cache
+  std::function<std::vector<UiFact>()> models;        // other models on disk; may be empty
+  std::string version;
+};
+
+// Adds the page's routes. Fails only by a fault of our own.
+Status add_ui_routes(http::Router& router, UiContext context);
+
+}  // namespace notso::ui

@@ -1,0 +1,279 @@
+// A conversation in the browser: sending, streaming, stopping, branching, losing the connection.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { answerText, closeBrowser, openPage, PageServer, send, watchFaults } from './lib/page.mjs';
+
+const server = new PageServer();
+before(() => server.start());
+after(async () => {
+  await closeBrowser();
+  await server.close();
+});
+
+async function home(options) {
+  const page = await openPage(server, options);
+  await page.goto(server.url);
+  return page;
+}
+
+async function done(page) {
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+}
+
+test('the first visit offers starters that fill the input', async () => {
+  const page = await home();
+  assert.match(await page.locator('.hello h2').innerText(), /mind/);
+  await page.locator('.starters a').first().click();
+  assert.match(await page.inputValue('#text'), /language model/);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
+  await done(page);
+});
+
+test('a message is answered, and both survive a reload under their own address', async () => {
+  const page = await home();
+  await send(page, 'hello there');
+  assert.equal(await answerText(page), 'You said: hello there');
+  assert.match(page.url(), /\/chats\/[0-9a-f-]{36,}/);
+  await page.reload();
+  assert.equal(await page.locator('.user .bubble').innerText(), 'hello there');
+  assert.equal(await answerText(page), 'You said: hello there');
+  await done(page);
+});
+
+test('a message shows at once, the input clears and keeps the focus', async () => {
+  const page = await home();
+  await send(page, 'first');
+  await page.route('**/messages', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await route.continue();
+  });
+  await page.fill('#text', 'second');
+  await page.press('#text', 'Enter');
+  await page.locator('#pending .bubble', { hasText: 'second' }).waitFor({ timeout: 400 });
+  assert.equal(await page.inputValue('#text'), '');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
+  await page.locator('#messages .bubble', { hasText: 'second' }).waitFor();
+  assert.equal(await page.locator('.bubble', { hasText: 'second' }).count(), 1);
+  await done(page);
+});
+
+test('text streams in at most ten updates a second, and closed blocks stay the same', async () => {
+  const page = await home();
+  await send(page, 'begin');
+  await page.evaluate(() => {
+    window.updates = [];
+    window.touched = 0;
+    document.addEventListener('htmx:after:swap', () => window.updates.push(performance.now()));
+    new MutationObserver((changes) => {
+      for (const change of changes) {
+        const block = change.target.parentElement?.closest('.blocks > p') ??
+          (change.target.matches?.('.blocks > p') ? change.target : null);
+        if (block) window.touched += 1;
+      }
+    }).observe(document.getElementById('messages'),
+      { childList: true, subtree: true, characterData: true });
+  });
+  await send(page, 'long 300');
+  const { updates, touched } = await page.evaluate(
+    () => ({ updates: window.updates, touched: window.touched }));
+  assert.ok(updates.length > 5, `only ${updates.length} updates`);
+  for (let i = 12; i < updates.length; i += 1) {
+    assert.ok(updates[i] - updates[i - 12] > 900, 'more than ten updates in a second');
+  }
+  assert.equal(touched, 0);
+  assert.match(await answerText(page), /word300/);
+  await done(page);
+});
+
+test('Markdown, code and formulas are drawn', async () => {
+  const page = await home();
+  await send(page, 'markdown');
+  const answer = page.locator('.bot');
+  assert.equal(await answer.locator('h3').innerText(), 'A heading');
+  assert.equal(await answer.locator('td').first().innerText(), 'Q4_K_M');
+  await answer.locator('.hljs-keyword').first().waitFor();
+  await answer.locator('.katex').first().waitFor();
+  assert.equal(await answer.locator('.katex-display').count(), 1);
+  const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(width <= 0, 'the page is wider than the window');
+  await done(page);
+});
+
+test('code and answers are copied as they were written', async () => {
+  const page = await home({ permissions: ['clipboard-read', 'clipboard-write'] });
+  await send(page, 'markdown');
+  await page.locator('[data-copy-code]').click();
+  const read = () => page.evaluate(() => navigator.clipboard.readText());
+  await page.waitForTimeout(100);
+  assert.match(await read(), /^def merge\(intervals\):\n/);
+  await page.locator('[data-copy-markdown]').click();
+  await page.locator('#say', { hasText: 'Copied' }).waitFor({ state: 'attached' });
+  await page.waitForTimeout(200);
+  assert.match(await read(), /^## A heading/);
+  await done(page);
+});
+
+test('thoughts show in a block that folds when the answer begins', async () => {
+  const page = await home();
+  await send(page, 'begin');
+  await send(page, 'think about it', { wait: false });
+  const thoughts = page.locator('.thinking').last();
+  await page.locator('.thinking[open]').waitFor();
+  await page.waitForFunction(() => !document.querySelector('.thinking').open);
+  assert.match(await thoughts.locator('.thought').textContent(), /question is short/);
+  await done(page);
+});
+
+test('the status pill says what goes on and opens to the figures', async () => {
+  const page = await home();
+  await send(page, 'wait', { wait: false });
+  const pill = page.locator('.pill').last();
+  await page.locator('.pill', { hasText: 'Generating' }).waitFor();
+  await pill.locator('summary').click();
+  assert.match(await pill.locator('dl').innerText(), /Model/);
+  await page.locator('.stop').click();
+  await page.locator('.pill', { hasText: 'Stopped' }).waitFor();
+  assert.match(await pill.locator('dl').innerText(), /Speed\s+\d+\.\d tokens\/s/);
+  assert.match(await pill.locator('dl').innerText(), /80 of them reused/);
+  assert.equal(await pill.evaluate((element) => element.open), true);
+  await done(page);
+});
+
+test('a call of a tool is a card with its input and its result', async () => {
+  const page = await home();
+  await send(page, 'tool');
+  await page.locator('.tool summary').click();
+  const card = await page.locator('.tool').innerText();
+  assert.match(card, /calculator/);
+  assert.match(card, /0\.17 \* 2350/);
+  assert.match(card, /399\.5/);
+  await done(page);
+});
+
+test('suggestions fill the input, and only the newest answer has them', async () => {
+  const page = await home();
+  await send(page, 'one');
+  await page.locator('.followups a').first().waitFor();
+  await page.locator('.followups a').first().click();
+  assert.equal(await page.inputValue('#text'), 'Tell me more');
+  await send(page, 'two');
+  await page.waitForFunction(() => document.querySelectorAll('.followups').length === 2);
+  assert.equal(await page.locator('.followups:visible').count(), 1);
+  await done(page);
+});
+
+test('the title comes after the answer, wherever it is shown', async () => {
+  const page = await home();
+  await send(page, 'a title please');
+  await page.locator('#chat-title', { hasText: 'About: You said' }).waitFor();
+  assert.match(await page.locator('.chat-row.current .title').innerText(), /About: You said/);
+  await page.waitForFunction(() => document.title.startsWith('About: You said'));
+  await done(page);
+});
+
+test('an answer is stopped with what there is, and goes on', async () => {
+  const page = await home();
+  await send(page, 'wait', { wait: false });
+  await page.locator('.md', { hasText: 'then I wait' }).waitFor();
+  await page.press('#text', 'Escape');
+  await page.locator('.stopped', { hasText: 'Stopped' }).waitFor();
+  assert.match(await answerText(page), /^I begin, and then I wait\./);
+  await page.locator('.stopped button').click();
+  await page.locator('.md', { hasText: 'and more' }).waitFor();
+  assert.match(await answerText(page), /^I begin, and then I wait\./);
+  await done(page);
+});
+
+test('a failure keeps the text, says what happened, and is tried again', async () => {
+  const page = await home();
+  await send(page, 'fail');
+  await page.locator('.failure', { hasText: 'no token for 30 s' }).waitFor();
+  assert.equal(await answerText(page), 'This is half of an ans');
+  await page.locator('.failure button').click();
+  await page.locator('.branches', { hasText: '2 / 2' }).waitFor();
+  assert.equal(await page.locator('.bot').count(), 1);
+  await done(page);
+});
+
+test('answering again and editing make branches that can be chosen', async () => {
+  const page = await home();
+  await send(page, 'first question');
+  await send(page, 'second question');
+  await page.locator('.bot').first().locator('button[aria-label="Answer again"]').click();
+  await page.locator('.bot .branches', { hasText: '2 / 2' }).waitFor();
+  assert.equal(await page.locator('.turn').count(), 1);
+  await page.locator('.bot button[aria-label="Previous version"]').click();
+  await page.locator('.bubble', { hasText: 'second question' }).waitFor();
+  await page.locator('.user').first().hover();
+  await page.locator('.user').first().locator('a[aria-label="Edit this message"]').click();
+  await page.fill('.edit-form textarea', 'changed question');
+  await page.press('.edit-form textarea', 'Enter');
+  await page.locator('.md', { hasText: 'You said: changed question' }).waitFor();
+  assert.equal(await page.locator('.turn').count(), 1);
+  assert.match(await page.locator('.user .branches').innerText(), /2 \/ 2/);
+  await page.reload();
+  assert.equal(await answerText(page), 'You said: changed question');
+  await done(page);
+});
+
+test('two tabs show the same conversation as it goes', async () => {
+  const page = await home();
+  await send(page, 'one');
+  const other = await page.context().newPage();
+  other.faults = watchFaults(other, server);
+  await other.goto(page.url());
+  await send(page, 'seen by both');
+  await other.locator('.md', { hasText: 'You said: seen by both' }).waitFor();
+  await send(other, 'and back', { wait: true });
+  await page.locator('.md', { hasText: 'You said: and back' }).waitFor();
+  assert.equal(await page.locator('.turn').count(), 3);
+  assert.equal(await other.locator('.turn').count(), 3);
+  assert.deepEqual(other.faults, []);
+  await done(page);
+});
+
+test('after the server is killed in mid-answer the page goes on by itself', async () => {
+  const page = await home();
+  await send(page, 'begin');
+  await send(page, 'long 400', { wait: false });
+  await page.locator('.md', { hasText: 'word60' }).waitFor();
+  await server.kill();
+  await page.locator('#link-state', { hasText: 'Trying again' }).waitFor();
+  await server.start();
+  await page.locator('.md', { hasText: 'word400' }).waitFor({ timeout: 30000 });
+  const text = await answerText(page);
+  const words = text.split(/\s+/).map((word) => word.replace('.', ''));
+  assert.deepEqual(words, Array.from({ length: 400 }, (_, index) => `word${index + 1}`));
+  await page.waitForFunction(() => !document.querySelector('#link-state').childElementCount);
+  await done(page);
+});
+
+test('after three tries there is a button to connect again', async () => {
+  const page = await home();
+  await send(page, 'begin');
+  await server.kill();
+  const button = page.locator('#link-state button');
+  await button.waitFor({ timeout: 15000 });
+  await server.start();
+  await button.click();
+  await page.waitForFunction(() => !document.querySelector('#link-state').childElementCount);
+  await send(page, 'are you back?');
+  assert.equal(await answerText(page), 'You said: are you back?');
+  await done(page);
+});
+
+test('without scripts a message is sent and its answer read', async () => {
+  const page = await home({ javaScriptEnabled: false });
+  await page.fill('#text', 'no scripts here');
+  await page.click('.send');
+  await page.waitForURL(/\/chats\//);
+  await page.waitForTimeout(800);
+  await page.reload();
+  assert.match(await page.locator('.bot .md').innerText(), /You said: no scripts here/);
+  await page.fill('#text', '/frobnicate');
+  await page.click('.send');
+  assert.match(await page.locator('#said').innerText(), /no command \/frobnicate/);
+  assert.equal(await page.inputValue('#text'), '/frobnicate');
+  await done(page);
+});

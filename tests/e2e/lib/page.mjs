@@ -1,0 +1,111 @@
+// A server of its own and a browser for one test file.
+import { chromium } from 'playwright-core';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+// The page with scripted answers. It can be killed and started again on the same port and store.
+export class PageServer {
+  // `chats`: conversations to begin with, in the store's JSON.
+  constructor({ pauseMs = 8, chats = [] } = {}) {
+    this.folder = mkdtempSync(join(tmpdir(), 'notso-e2e-'));
+    this.port = 0;
+    this.pauseMs = pauseMs;
+    this.imports = chats.map((chat, index) => {
+      const file = join(this.folder, `chat-${index}.json`);
+      writeFileSync(file, JSON.stringify({
+        format: 'notso-conversation', version: 1, title_by_user: true, settings: '', ...chat }));
+      return file;
+    });
+  }
+
+  async start() {
+    const program = process.env.NOTSO_PAGE_SERVER;
+    this.process = spawn(program, [String(this.port), join(this.folder, 'chats.db'),
+      String(this.pauseMs), ...this.imports], { stdio: ['ignore', 'pipe', 'inherit'] });
+    this.imports = [];
+    this.url = await new Promise((resolve, reject) => {
+      let text = '';
+      this.process.stdout.on('data', (bytes) => {
+        text += bytes;
+        if (text.includes('\n')) resolve(text.trim());
+      });
+      this.process.on('exit', (code) => reject(new Error(`the server ended with ${code}`)));
+    });
+    this.port = Number(new URL(this.url).port);
+    return this.url;
+  }
+
+  async kill(signal = 'SIGKILL') {
+    const ended = new Promise((resolve) => this.process.once('exit', resolve));
+    this.process.kill(signal);
+    await ended;
+  }
+
+  async close() {
+    if (this.process.exitCode === null && this.process.signalCode === null) await this.kill();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+let browser;
+export async function openBrowser() {
+  // Without a user namespace, as in many containers, Chromium's own sandbox cannot start; the
+  // pages are our own.
+  browser ??= await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+  return browser;
+}
+
+export async function closeBrowser() {
+  await browser?.close();
+  browser = undefined;
+}
+
+// A new profile with one page. Everything that must never happen is written down in `faults`:
+// errors of scripts, refusals of the content security policy, requests to other hosts.
+export async function openPage(server, options = {}) {
+  const context = await (await openBrowser()).newContext({
+    viewport: { width: 1280, height: 860 }, ...options });
+  const page = await context.newPage();
+  page.faults = watchFaults(page, server);
+  return page;
+}
+
+export function watchFaults(page, server) {
+  const faults = [];
+  page.on('pageerror', (error) => faults.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) faults.push(message.text());
+  });
+  page.on('request', (request) => {
+    if (!request.url().startsWith(server.url) && !/^(blob|data):/.test(request.url())) {
+      faults.push(`request to ${request.url()}`);
+    }
+  });
+  return faults;
+}
+
+// Types a message, sends it with Enter, and waits for the end of its answer unless told not to.
+export async function send(page, text, { wait = true } = {}) {
+  const before = await page.locator('.bot').count();
+  await page.fill('#text', text);
+  await page.press('#text', 'Enter');
+  await page.waitForURL(/\/chats\//);
+  if (!wait) return;
+  await page.waitForFunction((count) => {
+    const answers = document.querySelectorAll('#messages .bot');
+    return answers.length > count && !document.querySelector('#messages .busy');
+  }, before, { timeout: 30000 });
+}
+
+export const answerText = (page) => page.locator('#messages .bot').last().locator('.md')
+  .allInnerTexts().then((texts) => texts.join('\n').trim());
+
+// A conversation to import: questions and answers in turn.
+export const chatOf = (title, texts, extra = {}) => ({
+  title, created_ms: Date.now(), leaf: texts.length,
+  messages: texts.map((content, index) => ({
+    id: index + 1, parent: index, role: index % 2 ? 'assistant' : 'user', state: 'done',
+    finish: 'stop', content, created_ms: Date.now(), ...extra[index + 1] })),
+});
