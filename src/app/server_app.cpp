@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "app/app_paths.h"
+#include "app/page_setup.h"
 #include "base/log.h"
 #include "service/chat/system_prefix.h"
 #include "service/store/sqlite_store.h"
@@ -74,8 +75,10 @@ ServerApp::~ServerApp() { stop(); }
 Status ServerApp::start(int inherited_socket, ServerEvents events) {
   if (auto keys = load_keys(); !keys) return keys;
   if (auto opened = open_store(); !opened) return opened;
-  auto server =
-      http::Server::start(server_options(settings_, inherited_socket), make_router(), make_hooks());
+  auto router = make_router();
+  if (!router) return pass_on(router);
+  auto server = http::Server::start(server_options(settings_, inherited_socket), std::move(*router),
+                                    make_hooks());
   if (!server) return pass_on(server);
   server_ = std::move(*server);
   running_server_ = server_.get();
@@ -127,7 +130,7 @@ void ServerApp::load(ServerEvents events) {
   events.loaded(loaded ? Status() : tl::unexpected(loaded.error()));
 }
 
-http::Router ServerApp::make_router() {
+Result<http::Router> ServerApp::make_router() {
   api_.model = [this](std::string_view name) -> Result<std::shared_ptr<ChatService>> {
     auto served = model();
     if (!served) return fail(ErrorCode::kUnavailable, readiness().reason);
@@ -150,6 +153,9 @@ http::Router ServerApp::make_router() {
   ops::add_ops_routes(router, [this] { return status(); });
   ops::add_sign_in_routes(router, keys_);
   api::add_api_routes(router, api_);
+  auto page = page_context(
+      *store_, [this] { return status(); }, [this] { return turns(); }, NOTSO_VERSION);
+  if (auto added = ui::add_ui_routes(router, std::move(page)); !added) return pass_on(added);
   return router;
 }
 

@@ -58,7 +58,7 @@ class ServerApp {
   void load(ServerEvents events);
   [[nodiscard]] Status load_keys();
   [[nodiscard]] Status open_store();
-  [[nodiscard]] http::Router make_router();
+  [[nodiscard]] Result<http::Router> make_router();
   [[nodiscard]] http::ServerHooks make_hooks();
   [[nodiscard]] ops::OpsStatus status() const;
   void purge_now_and_then();

@@ -133,7 +133,7 @@ void ChatStream::release(std::vector<ChatEvent>& events) {
   events.clear();
 }
 
-void ChatStream::apply_title(const std::string& title) {
+void ChatStream::show_title(const std::string& title) {
   const std::string shown = escaped(title_of(title));
   append_partial(pending_, "#chat-title", "innerHTML", shown);
   append_partial(pending_, "#title-" + chat_, "innerHTML", shown);
@@ -156,7 +156,7 @@ Status ChatStream::push(const TurnEvent& event) {
   }
   buffer_.flush(released);
   release(released);
-  if (const auto* title = std::get_if<TurnTitle>(&event.what)) apply_title(title->title);
+  if (const auto* title = std::get_if<TurnTitle>(&event.what)) show_title(title->title);
   if (view_ == nullptr || !view_messages_.contains(event.message_id)) return {};
   const bool running = view_->running();
   if (const auto* status = std::get_if<TurnStatus>(&event.what)) view_->apply(*status);

@@ -33,6 +33,9 @@ class ChatStream {
   [[nodiscard]] bool needs_transcript(const TurnEvent& event) const;
   void set_transcript(Transcript transcript) { now_ = std::move(transcript); }
 
+  // Sends the title to wherever it is shown.
+  void show_title(const std::string& title);
+
   // Sends the whole list: for a page whose path is not the conversation's any more.
   Status show_all();
 
@@ -56,7 +59,6 @@ class ChatStream {
   void release(std::vector<ChatEvent>& events);
   Status begin_turn(const TurnEvent& event);
   Status draw_turn(const Turn& turn);
-  void apply_title(const std::string& title);
 
   std::shared_ptr<const Pages> pages_;
   SessionId chat_;

@@ -185,6 +185,8 @@ asio::awaitable<void> get_stream(Ui& ui, http::Exchange& exchange) {
   Connection connection(
       ui, exchange,
       ChatStream(ui.pages, id, std::move(transcript), again || was_running, monotonic_s), id);
+  // It may have come since the page was made.
+  if (!open->chat.title.empty()) connection.stream().show_title(open->chat.title);
   if (shown != leaf || again) {
     connection.stream().set_transcript(Transcript(std::move(open->messages), leaf));
     if (!connection.stream().show_all()) co_return;

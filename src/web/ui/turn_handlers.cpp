@@ -375,11 +375,11 @@ asio::awaitable<void> post_edit(Ui& ui, http::Exchange& exchange) {
     co_await send_error(ui, exchange, error);
     co_return;
   }
-  co_await act_on_message(ui, exchange,
-                          [text](TurnService& turns, const std::string& owner,
-                                 const SessionId& chat, std::int64_t message, auto then) {
-                            turns.edit(owner, chat, message, text, std::move(then));
-                          });
+  // Named, as g++ 12 destroys the captures of a temporary twice.
+  const auto act = [&text](TurnService& turns, const std::string& owner, const SessionId& chat,
+                           std::int64_t message,
+                           auto then) { turns.edit(owner, chat, message, text, std::move(then)); };
+  co_await act_on_message(ui, exchange, act);
 }
 
 asio::awaitable<void> post_regenerate(Ui& ui, http::Exchange& exchange) {

@@ -1,7 +1,7 @@
 // A server of its own and a browser for one test file.
 import { chromium } from 'playwright-core';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -46,6 +46,30 @@ export class PageServer {
   async close() {
     if (this.process.exitCode === null && this.process.signalCode === null) await this.kill();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+// The real server with the real engine, on a tiny model of random weights.
+export class ModelServer extends PageServer {
+  async start() {
+    const notso = process.env.NOTSO;
+    const model = join(this.folder, 'tiny.gguf');
+    if (!existsSync(model)) execFileSync(notso, ['synth', model, '--size', 'tiny', '--seed', '1']);
+    this.process = spawn(notso, ['serve', '-m', model, '--port', String(this.port),
+      '--sessions', join(this.folder, 'chats.db'), '--no-kv-on-disk', '--rate-limit', '0'], {
+      stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, HOME: this.folder,
+        XDG_CACHE_HOME: this.folder, XDG_CONFIG_HOME: this.folder, NOTSO_HOME: this.folder } });
+    this.url = await new Promise((resolve, reject) => {
+      let text = '';
+      this.process.stdout.on('data', (bytes) => {
+        text += bytes;
+        const ready = /ready: (\S+)/.exec(text);
+        if (ready) resolve(ready[1]);
+      });
+      this.process.on('exit', (code) => reject(new Error(`notso serve ended with ${code}`)));
+    });
+    this.port = Number(new URL(this.url).port);
+    return this.url;
   }
 }
 

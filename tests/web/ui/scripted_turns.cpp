@@ -365,6 +365,32 @@ class ScriptedTurns : public TurnService {
     for (const auto& [key, watcher] : room.watchers) watcher(event);
   }
 
+  // After a tool the answer goes on in a message of its own.
+  void next_message(const std::string& owner, const SessionId& id, Room& room,
+                    const ToolResult& result) {
+    StoredMessage calling = *room.message;
+    calling.state = MessageState::kDone;
+    calling.finish = FinishReason::kToolCalls;
+    store_.update(owner, id, calling, [](Result<void>) {});
+    StoredMessage row;
+    row.parent_id = calling.id;
+    row.message.role = Role::kTool;
+    row.message.content = result.result;
+    row.message.tool_call_id = result.call.id;
+    const auto stored =
+        wait_for<StoredMessage>([&](auto add) { store_.append(owner, id, row, add); });
+    StoredMessage next;
+    next.parent_id = stored->id;
+    next.message.role = Role::kAssistant;
+    next.state = MessageState::kRunning;
+    next.model = calling.model;
+    const auto begun =
+        wait_for<StoredMessage>([&](auto add) { store_.append(owner, id, next, add); });
+    tell(room, TurnSaved{calling});
+    const std::lock_guard lock(room.mutex);
+    room.message = *begun;
+  }
+
   void run(const std::string& owner, const SessionId& id, Room& room,
            const std::vector<Step>& script, std::size_t skip_bytes) {
     bool failed = false;
@@ -382,6 +408,9 @@ class ScriptedTurns : public TurnService {
       if (room.stop || leaving_) break;
       failed = failed || step.fails;
       if (!step.fails) tell(room, step.what);
+      if (const auto* result = std::get_if<ToolResult>(&step.what)) {
+        next_message(owner, id, room, *result);
+      }
       ++tokens;
       pause();
       if (std::chrono::steady_clock::now() - written > std::chrono::milliseconds(200)) {

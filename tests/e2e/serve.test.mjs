@@ -1,0 +1,136 @@
+// The page on the real server and the real engine. The model's weights are random, so its words are
+// noise; where the text matters, /quote gives a known one.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { answerText, closeBrowser, ModelServer, openPage, send } from './lib/page.mjs';
+
+const server = new ModelServer();
+before(() => server.start());
+after(async () => {
+  await closeBrowser();
+  await server.close();
+});
+
+async function home(options) {
+  const page = await openPage(server, options);
+  await page.goto(server.url);
+  return page;
+}
+
+async function done(page) {
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
+}
+
+// Sends a first message whose answer is short.
+async function shortChat(page, text) {
+  await page.locator('.sidebar-foot a[aria-label="Settings"]').click();
+  await page.locator('#panel[open] #s-max').fill('24');
+  await page.locator('#panel input[name="thinking"]').uncheck();
+  await page.locator('#panel button', { hasText: 'Save' }).click();
+  await page.waitForFunction(() => !document.querySelector('#panel').open);
+  await send(page, text);
+}
+
+const quote = async (page) => {
+  await page.fill('#text', '/quote');
+  await page.press('#text', 'Escape');
+  await page.press('#text', 'Enter');
+};
+
+test('a message is answered by the model, with figures and an exact context', async () => {
+  const page = await home();
+  await shortChat(page, 'hello');
+  await page.locator('.pill', { hasText: /Done/ }).waitFor();
+  await page.locator('.pill summary').click();
+  const figures = await page.locator('.pill dl').innerText();
+  assert.match(figures, /First token\s+after \d/);
+  assert.match(figures, /Answer\s+24 tokens/);
+  assert.match(figures, /Prompt\s+\d+ tokens, \d+ of them reused/);
+  const bar = page.locator('.context span');
+  await bar.waitFor();
+  const before = Number((await bar.innerText()).split(' ')[0]);
+  assert.ok(before >= 24 + 5);
+  await page.reload();
+  await bar.waitFor();
+  assert.equal(Number((await bar.innerText()).split(' ')[0]), before);
+  await done(page);
+});
+
+test('the second turn reuses what was read for the first', async () => {
+  const page = await home();
+  await shortChat(page, 'a first question');
+  await send(page, 'and a second');
+  await page.locator('.pill').last().locator('summary').click();
+  const figures = await page.locator('.pill dl').last().innerText();
+  assert.ok(Number(/(\d+) of them reused/.exec(figures)[1]) > 0, figures);
+  await done(page);
+});
+
+test('/quote streams its text through the pipeline, exactly', async () => {
+  const page = await home();
+  await quote(page);
+  await page.waitForURL(/chats/);
+  await page.locator('.md', { hasText: 'full of grace and truth' }).waitFor({ timeout: 60000 });
+  assert.match(await answerText(page), /^John 1:1-14\s+1 In the beginning was the Word/);
+  assert.match(await answerText(page), /King James Version$/);
+  await done(page);
+});
+
+test('a running answer is stopped from another tab', async () => {
+  const page = await home();
+  await send(page, 'go on for long', { wait: false });
+  await page.locator('.bot .busy').waitFor();
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await other.locator('.bot .busy').waitFor();
+  await other.locator('.stop').click();
+  await page.locator('.stopped', { hasText: 'Stopped' }).waitFor();
+  await other.locator('.stopped', { hasText: 'Stopped' }).waitFor();
+  await done(page);
+});
+
+test('the server is killed in mid-answer, and the answer goes on where it was', async () => {
+  const page = await home();
+  await send(page, 'tell me a long story', { wait: false });
+  await page.waitForFunction(() => {
+    const text = document.querySelector('.bot .parts')?.textContent ?? '';
+    return text.length > 400;
+  }, undefined, { timeout: 60000 });
+  await page.waitForTimeout(2500); // past a write of the running answer
+  await server.kill();
+  await page.locator('#link-state', { hasText: 'Trying again' }).waitFor();
+  const text = () => page.locator('.bot .parts').last().evaluate((element) => element.textContent);
+  const before = (await text()).slice(0, 300);
+  await server.start();
+  await page.locator('#link-state button').click({ timeout: 8000 }).catch(() => {});
+  await page.waitForFunction(() => !document.querySelector('#link-state').childElementCount);
+  await page.waitForTimeout(1500);
+  assert.equal((await text()).slice(0, 300), before);
+  await page.locator('.stop').click({ timeout: 5000 }).catch(() => {});
+  await done(page);
+});
+
+test('the panels say what runs and how it is', async () => {
+  const page = await home();
+  await page.click('#badge');
+  await page.locator('#panel[open]', { hasText: 'Keys and values' }).waitFor();
+  assert.match(await page.locator('#panel').innerText(), /Runs on/);
+  await page.goto(`${server.url}/status`);
+  assert.match(await page.locator('.facts').innerText(), /State\s+ready/);
+  await done(page);
+});
+
+test('without scripts the answer is read after a reload', async () => {
+  const page = await home({ javaScriptEnabled: false });
+  await page.fill('#text', '/quote');
+  await page.click('.send');
+  await page.waitForURL(/chats/);
+  for (let i = 0; i < 30; i += 1) {
+    await page.waitForTimeout(500);
+    await page.reload();
+    if ((await page.locator('.bot').innerText()).includes('full of grace')) break;
+  }
+  assert.match(await page.locator('.bot').innerText(), /full of grace and truth/);
+  await done(page);
+});
