@@ -6,27 +6,15 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
 #include "service/store/session_store.h"
 #include "service/turns/turn_service.h"
 #include "web/http/router.h"
+#include "web/ui/ui_model.h"
 
 namespace notso::ui {
-
-// How it stands with the model.
-struct UiModel {
-  enum class State : std::uint8_t { kLoading, kReady, kFailed };
-  State state = State::kLoading;
-  std::string name;    // "SmolLM3-3B Q4_K_M"
-  std::string reason;  // why it is not ready, or why this one runs and not another
-  bool demo = false;   // the built-in one: the page says how to get a real one
-};
-
-// A name and a text for the panels.
-using UiFact = std::pair<std::string, std::string>;
 
 // What the page is made of. The functions are called from the server's threads, and must be quick.
 struct UiContext {

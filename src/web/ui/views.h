@@ -12,7 +12,7 @@
 #include "service/template/value.h"
 #include "web/ui/answer_view.h"
 #include "web/ui/transcript.h"
-#include "web/ui/ui_routes.h"
+#include "web/ui/ui_model.h"
 
 namespace notso::ui {
 
@@ -72,8 +72,8 @@ struct Window {
 // The newest turns; or, before the turn `before`, some that precede it.
 [[nodiscard]] Window window_of(const Transcript& transcript, std::int64_t before);
 
-// `turns`, `earlier` and `reset_at_end` of messages.html, for the turns of `window`; and whether one
-// of them is `running`.
+// `turns`, `earlier` and `reset_at_end` of messages.html, for the turns of `window`; and whether
+// one of them is `running`.
 void set_turns(jinja::Dict& variables, const SessionId& chat, const Transcript& transcript,
                Window window, TurnLook options);
 

@@ -77,7 +77,8 @@ let browser;
 export async function openBrowser() {
   // Without a user namespace, as in many containers, Chromium's own sandbox cannot start; the
   // pages are our own.
-  browser ??= await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+  const executablePath = '/usr/bin/chromium';
+  browser ??= await chromium.launch({ executablePath, args: ['--no-sandbox'] });
   return browser;
 }
 

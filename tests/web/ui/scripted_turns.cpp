@@ -25,7 +25,8 @@ A paragraph with **bold**, *italic*, `code` and a [link](https://example.org/a?b
 ```python
 def merge(intervals):
     # the long line below must scroll and not push the page wider than it is, whatever happens
-    return sorted(interval for interval in intervals if interval.start < interval.end and interval.kind != "empty")
+    return sorted(interval for interval in intervals if interval.start < interval.end )"
+                                  R"(and interval.kind != "empty")
 ```
 
 | Type | Bits | What it is for, in so many words that the table is wider than a phone |

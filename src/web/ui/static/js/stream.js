@@ -35,7 +35,9 @@ export function startStream() {
     if (event.detail.reason === 'ended') say('The server cannot be reached.', true);
   });
   stream.addEventListener('htmx:error', () => say('The server cannot be reached.', true));
-  stream.addEventListener('htmx:response:error', () => say('The answers cannot be read now.', true));
+  stream.addEventListener('htmx:response:error', () => {
+    say('The answers cannot be read now.', true);
+  });
   // A tab that comes back into view does not wait for its second.
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) setTimeout(() => stream._htmx?.sse?.delayCanceller?.(), 20);
