@@ -164,14 +164,16 @@ TEST_F(Faults, AWriteIsAnsweredAfterItsFlush) {
   EXPECT_GT(vfs_.syncs, syncs_before);
 }
 
-// Holds the store's thread in an answer until the object is destroyed.
+// Holds the store's thread in an answer until the object is destroyed. The answer has the future
+// for itself: it may begin to wait only when the object is gone.
 class HeldThread {
  public:
   explicit HeldThread(SessionStore& store) {
     std::promise<void> begun;
-    store.list("", 0, 1, [this, &begun](const auto& /*list*/) {
+    const auto released = released_.get_future().share();
+    store.list("", 0, 1, [released, &begun](const auto& /*list*/) {
       begun.set_value();
-      released_.get_future().wait();
+      released.wait();
     });
     begun.get_future().wait();
   }
