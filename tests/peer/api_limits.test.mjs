@@ -184,20 +184,33 @@ test("metrics count requests and tokens exactly", async () => {
 });
 
 test("a full queue is 429 with Retry-After, and what runs goes on", async () => {
-  const small = await startServer(["--queue", "1", "--streams", "1"]);
+  const small = await startServer(["--queue", "1", "--streams", "1", "--ctx", "8192"]);
+  const closing = new AbortController();
   try {
-    const replies = await Promise.all(Array.from({length: 8}, () =>
-      chat({response_format: {type: "regex", regex: "[a-z]{200}"}, max_tokens: 300}, small)));
-    const refused = replies.filter(({status}) => status === 429);
-    const served = replies.filter(({status}) => status === 200);
-    assert.equal(refused.length + served.length, 8);
-    assert.ok(refused.length >= 1 && served.length >= 1);
-    for (const reply of refused) {
+    // This answer is under way until the test is over, so of the others one can wait.
+    const running = await fetch(`${small.url}/v1/chat/completions`, {
+      method: "POST", signal: closing.signal,
+      body: JSON.stringify({messages: kHello, reasoning_effort: "none", stream: true,
+        max_tokens: 7000, response_format: {type: "regex", regex: "([a-z]{500} ){14}"}}),
+    });
+    assert.equal(running.status, 200);
+    const reader = running.body.getReader();
+    await reader.read();
+    const others = Array.from({length: 4}, () => chat({response_format: says("Hi.")}, small));
+    const replies = [];
+    for (const other of others) other.then((reply) => replies.push(reply));
+    while (replies.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const reply of replies) {
       assertRefused(reply, 429);
       assert.ok(Number(reply.headers.get("retry-after")) >= 1);
     }
-    for (const {body} of served) assert.equal(body.choices[0].message.content.length, 200);
+    assert.equal((await reader.read()).done, false);
+    // Its client goes, so the one that waited gets its turn.
+    closing.abort();
+    const served = (await Promise.all(others)).filter(({status}) => status === 200);
+    assert.deepEqual(served.map(({body}) => body.choices[0].message.content), ["Hi."]);
   } finally {
+    closing.abort();
     await small.stop();
   }
 });

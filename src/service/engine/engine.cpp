@@ -4,6 +4,7 @@
 
 #include "service/engine/engine.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -34,6 +35,14 @@ struct Inbox {
   [[nodiscard]] bool is_empty() const {
     return arrivals.empty() && cancels.empty() && !drop_caches && !stop;
   }
+
+  // Adds those that have arrived to those that wait.
+  void count_arrivals(EngineStats& stats) const {
+    stats.waiting += static_cast<std::int32_t>(arrivals.size());
+    stats.background_waiting += static_cast<std::int32_t>(std::count_if(
+        arrivals.begin(), arrivals.end(),
+        [](const Arrival& arrival) { return arrival.request.priority == Priority::kBackground; }));
+  }
 };
 
 class ThreadedEngine : public Engine {
@@ -57,7 +66,7 @@ class ThreadedEngine : public Engine {
     const Status fits = loop_->check(request);
     const std::lock_guard lock(mutex_);
     ++stats_.submitted;
-    Status accepted = fits ? find_place() : fits;
+    Status accepted = fits ? find_place(request) : fits;
     if (!accepted) {
       ++stats_.refused;
       return pass_on(accepted);
@@ -79,7 +88,7 @@ class ThreadedEngine : public Engine {
   EngineStats stats() const override {
     const std::lock_guard lock(mutex_);
     EngineStats stats = stats_;
-    stats.waiting += static_cast<std::int32_t>(inbox_.arrivals.size());
+    inbox_.count_arrivals(stats);
     return stats;
   }
 
@@ -90,11 +99,19 @@ class ThreadedEngine : public Engine {
   }
 
  private:
-  // Whether the queue takes one more; the lock is held.
-  Status find_place() const {
+  // Whether the queue takes one more; the lock is held. What runs in the background takes no place
+  // from anybody: neither in the queue nor, as it makes way, among those that run. What is pinned
+  // is the server's own.
+  Status find_place(const EngineRequest& request) const {
     if (stopped_) return fail(ErrorCode::kUnavailable, "the engine is stopping");
-    const std::int32_t waiting = stats_.waiting + static_cast<std::int32_t>(inbox_.arrivals.size());
-    const std::int32_t places = options_.running_max - stats_.running;
+    if (request.pin) return {};
+    EngineStats now = stats_;
+    inbox_.count_arrivals(now);
+    const bool background = request.priority == Priority::kBackground;
+    const std::int32_t others = now.waiting - now.background_waiting;
+    const std::int32_t waiting = background ? now.background_waiting : others;
+    const std::int32_t places =
+        options_.running_max - now.running + (background ? -others : now.background_running);
     if (waiting < options_.queue_max + std::max(places, 0)) return {};
     return fail(ErrorCode::kUnavailable, "the queue is full (" + std::to_string(waiting) +
                                              " requests wait); try again later");
@@ -135,7 +152,7 @@ class ThreadedEngine : public Engine {
       lock.lock();
     }
     Inbox inbox = std::exchange(inbox_, Inbox{});
-    stats_.waiting += static_cast<std::int32_t>(inbox.arrivals.size());
+    inbox.count_arrivals(stats_);
     lock.unlock();
     for (Inbox::Arrival& arrival : inbox.arrivals) {
       loop_->add(arrival.id, std::move(arrival.request), arrival.submitted_s);

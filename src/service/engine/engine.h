@@ -91,7 +91,7 @@ struct EngineRequest {
 struct EngineOptions {
   std::int32_t step_rows_max = 256;  // most rows in one step, all sequences together
   std::int32_t running_max = 64;     // most sequences in one step
-  std::int32_t queue_max = 256;      // most requests that wait; one more is refused
+  std::int32_t queue_max = 256;      // most that wait of one priority; one more is refused
   std::size_t kv_bytes_max = 0;      // hard budget of all KV pages; 0: from the machine's memory
   bool prefix_cache = true;
   bool drafts = true;

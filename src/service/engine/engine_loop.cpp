@@ -40,6 +40,12 @@ StepLimits limits_of(const EngineOptions& options, const StepModel& model) {
   return limits;
 }
 
+template <typename Requests>
+std::int32_t count_background(const Requests& requests) {
+  return static_cast<std::int32_t>(std::ranges::count_if(
+      requests, [](const auto& request) { return request->is_background(); }));
+}
+
 }  // namespace
 
 Result<std::unique_ptr<EngineLoop>> EngineLoop::make(StepModel& model, EngineOptions options) {
@@ -343,6 +349,8 @@ EngineStats EngineLoop::stats() const {
   const KvCacheStats cache = cache_->stats();
   stats.waiting = waiting();
   stats.running = running();
+  stats.background_waiting = count_background(waiting_);
+  stats.background_running = count_background(running_);
   stats.page_bytes = cache.page_bytes;
   stats.pages_max = cache.pages_max;
   stats.pages_used = cache.pages_used;

@@ -33,6 +33,8 @@ struct EngineStats {
   std::uint64_t failed = 0;
   std::int32_t waiting = 0;
   std::int32_t running = 0;
+  std::int32_t background_waiting = 0;  // of those
+  std::int32_t background_running = 0;
   // Tokens.
   std::uint64_t prompt_tokens = 0;
   std::uint64_t cached_tokens = 0;

@@ -135,6 +135,31 @@ TEST_F(EngineTest, AFullQueueRefusesAndSaysSo) {
   for (const Submitted& submitted : waiting) submitted.ended.wait();
 }
 
+TEST_F(EngineTest, BackgroundRequestsTakeNoPlaceInTheQueueFromOthers) {
+  options_.running_max = 1;
+  options_.queue_max = 1;
+  hold_steps();
+  start();
+  auto running = submit(made_up_prompt(20, 1));
+  wait_until_held();
+  const auto in_background = [this](std::uint64_t seed, bool pin) {
+    EngineRequest request;
+    request.prompt = made_up_prompt(20, seed);
+    request.priority = Priority::kBackground;
+    request.pin = pin;
+    return engine_->submit(std::move(request));
+  };
+  EXPECT_TRUE(in_background(2, false));
+  EXPECT_FALSE(in_background(3, false)) << "their own queue is as long as the others'";
+  for (std::uint64_t seed = 4; seed < 8; ++seed) EXPECT_TRUE(in_background(seed, true));
+  auto waiting = submit(made_up_prompt(20, 9));
+  EXPECT_TRUE(waiting.id) << "those in the background took its place";
+  EXPECT_EQ(engine_->stats().background_waiting, 5);
+  let_go();
+  running.ended.wait();
+  waiting.ended.wait();
+}
+
 TEST_F(EngineTest, WhoeverComesWhenAllPlacesAreTakenIsToldAWait) {
   options_.running_max = 1;
   start();
