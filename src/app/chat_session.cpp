@@ -141,7 +141,6 @@ std::optional<Finished> ChatSession::answer_once(std::span<const Message> messag
     if (events.empty()) return;
     if (const auto* finished = std::get_if<Finished>(&events.back())) end = *finished;
   };
-  interrupted = false;
   const auto started = answerer_.answer(prompt->tokens, asked, sinks, &interrupted);
   interrupted = false;
   if (!started) {

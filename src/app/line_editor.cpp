@@ -12,6 +12,7 @@
 #include <histedit.h>
 #include <iostream>
 #include <poll.h>
+#include <string_view>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -128,9 +129,11 @@ struct LineEditor::Impl {
     }
     int size = 0;
     const char* text = el_gets(editor, &size);
-    if (interrupted) return Outcome::kInterrupted;
-    if (text == nullptr || size <= 0) return Outcome::kEnd;
-    line.assign(text, static_cast<std::size_t>(size));
+    const std::string_view typed(text == nullptr ? "" : text);
+    // After Enter, Ctrl-C is meant for the answer.
+    if (interrupted && !typed.ends_with('\n')) return Outcome::kInterrupted;
+    if (typed.empty()) return Outcome::kEnd;
+    line = typed;
     if (line.find_first_not_of(" \t\n") != std::string::npos && history != nullptr) {
       HistEvent event;
       ::history(history, &event, H_ENTER, line.c_str());

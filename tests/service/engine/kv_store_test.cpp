@@ -348,18 +348,32 @@ TEST_F(KvForeignTest, other_files_in_the_folder_stay_and_half_written_pages_go) 
   EXPECT_TRUE(std::filesystem::exists(other));
 }
 
-// A process that writes pages until it is killed. Large pages, so that a kill often finds it in the
-// middle of one.
-[[noreturn]] void write_until_killed(KvCacheOptions options, unsigned seed, int started) {
+// A process that writes pages until it is killed, and a byte to `told` whenever all are on the
+// disk. Large pages, so that a kill often finds it in the middle of one.
+[[noreturn]] void write_until_killed(KvCacheOptions options, unsigned seed, int told) {
   options.log = nullptr;
   std::mt19937 random(seed);
   const auto cache = make_cache(options);
-  if (::write(started, "x", 1) != 1) ::_exit(1);
   while (true) {
+    if (::write(told, "x", 1) != 1) ::_exit(1);
     const TokenList tokens = tokens_of(static_cast<std::int32_t>(random() % 8), 150);
     serve(*cache, "", joined(tokens, tokens_of(static_cast<std::int32_t>(random() % 30), 100)));
     cache->flush(kNoHurryS);
   }
+}
+
+// Reads the bytes of so many flushes, and gives the time that the last one took.
+std::chrono::microseconds wait_for_flushes(int told, unsigned count) {
+  auto before = std::chrono::steady_clock::now();
+  std::chrono::microseconds took{0};
+  for (unsigned i = 0; i <= count; ++i) {
+    char byte = 0;
+    EXPECT_EQ(::read(told, &byte, 1), 1);
+    const auto now = std::chrono::steady_clock::now();
+    took = std::chrono::duration_cast<std::chrono::microseconds>(now - before);
+    before = now;
+  }
+  return took;
 }
 
 TEST_F(KvStoreTest, a_kill_at_any_moment_leaves_nothing_wrong_behind) {
@@ -371,18 +385,17 @@ TEST_F(KvStoreTest, a_kill_at_any_moment_leaves_nothing_wrong_behind) {
   std::size_t half_written = 0;
   std::uint64_t restored = 0;
   for (unsigned round = 0; round < 60; ++round) {
-    std::array<int, 2> started = {};
-    ASSERT_EQ(::pipe(started.data()), 0);
+    std::array<int, 2> told = {};
+    ASSERT_EQ(::pipe(told.data()), 0);
     const pid_t child = ::fork();
     ASSERT_GE(child, 0);
-    if (child == 0) write_until_killed(big, round, started[1]);
-    char byte = 0;
-    ASSERT_EQ(::read(started[0], &byte, 1), 1);
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 12000));
+    if (child == 0) write_until_killed(big, round, told[1]);
+    const auto took = wait_for_flushes(told[0], static_cast<unsigned>(1 + random() % 3));
+    std::this_thread::sleep_for(took * (random() % 100) / 100);
     ASSERT_EQ(::kill(child, SIGKILL), 0);
     ASSERT_EQ(::waitpid(child, nullptr, 0), child);
-    ::close(started[0]);
-    ::close(started[1]);
+    ::close(told[0]);
+    ::close(told[1]);
     half_written += folder_.files(".partial").size();
     const auto cache = make_cache(big);
     for (std::int32_t i = 0; i < 8; ++i) found(*cache, "", tokens_of(i, 150));
