@@ -22,13 +22,18 @@ async function done(page) {
   await page.context().close();
 }
 
-// Sends a first message whose answer is short.
-async function shortChat(page, text) {
+// Sets how long the answers of new chats are; 0: as the context allows.
+async function setLength(page, tokens) {
   await page.locator('.sidebar-foot a[aria-label="Settings"]').click();
-  await page.locator('#panel[open] #s-max').fill('24');
+  await page.locator('#panel[open] #s-max').fill(String(tokens));
   await page.locator('#panel input[name="thinking"]').uncheck();
   await page.locator('#panel button', { hasText: 'Save' }).click();
   await page.waitForFunction(() => !document.querySelector('#panel').open);
+}
+
+// Sends a first message whose answer is short.
+async function shortChat(page, text) {
+  await setLength(page, 24);
   await send(page, text);
 }
 
@@ -79,6 +84,7 @@ test('/quote streams its text through the pipeline, exactly', async () => {
 
 test('a running answer is stopped from another tab', async () => {
   const page = await home();
+  await setLength(page, 0);
   await send(page, 'go on for long', { wait: false });
   await page.locator('.bot .busy').waitFor();
   const other = await page.context().newPage();
@@ -92,6 +98,7 @@ test('a running answer is stopped from another tab', async () => {
 
 test('the server is killed in mid-answer, and the answer goes on where it was', async () => {
   const page = await home();
+  await setLength(page, 0);
   await send(page, 'tell me a long story', { wait: false });
   await page.waitForFunction(() => {
     const text = document.querySelector('.bot .parts')?.textContent ?? '';

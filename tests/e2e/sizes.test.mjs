@@ -98,7 +98,7 @@ test('pictures of the page in both themes and on a phone', async () => {
     await send(page, 'markdown');
     await page.locator('.katex').first().waitFor();
     await page.locator('.hljs-keyword').first().waitFor();
-    await page.locator('.followups a').first().waitFor();
+    await page.locator('.followups a').last().waitFor();
     await page.evaluate(() => { document.getElementById('scroll').scrollTop = 0; });
     await page.waitForTimeout(400);
     await page.screenshot({ path: join(folder, `chat-${name}.png`) });

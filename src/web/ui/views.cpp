@@ -4,7 +4,7 @@
 #include <chrono>
 #include <ctime>
 #include <fmt/format.h>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "web/ui/commands.h"
@@ -94,18 +94,27 @@ jinja::Value groups_value(std::span<const Conversation> chats, std::int64_t now_
 }
 
 jinja::Value hits_value(std::span<const SearchHit> hits) {
-  std::vector<Value> rows;
-  std::set<SessionId> seen;
+  // A row a chat. Where its title is a hit as well, the message's words say more, and lead there.
+  std::vector<const SearchHit*> shown;
+  std::map<SessionId, std::size_t> places;
   for (const SearchHit& hit : hits) {
-    if (!seen.insert(hit.conversation).second) continue;
+    const auto [place, added] = places.emplace(hit.conversation, shown.size());
+    if (added) {
+      shown.push_back(&hit);
+    } else if (const SearchHit*& row = shown[place->second]; row->message_id == 0) {
+      row = &hit;
+    }
+  }
+  std::vector<Value> rows;
+  for (const SearchHit* hit : shown) {
     Dict row;
-    row.set("id", Value::string(hit.conversation));
-    row.set("title", Value::string(title_of(hit.title)));
-    row.set("url", Value::string(hit.message_id == 0
-                                     ? "/chats/" + hit.conversation
-                                     : fmt::format("/chats/{}?at={}#m-{}", hit.conversation,
-                                                   hit.message_id, hit.message_id)));
-    if (hit.message_id != 0) row.set("pieces", pieces_of(hit.snippet));
+    row.set("id", Value::string(hit->conversation));
+    row.set("title", Value::string(title_of(hit->title)));
+    row.set("url", Value::string(hit->message_id == 0
+                                     ? "/chats/" + hit->conversation
+                                     : fmt::format("/chats/{}?at={}#m-{}", hit->conversation,
+                                                   hit->message_id, hit->message_id)));
+    if (hit->message_id != 0) row.set("pieces", pieces_of(hit->snippet));
     rows.push_back(Value::dict(std::move(row)));
   }
   return Value::list(std::move(rows));

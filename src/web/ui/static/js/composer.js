@@ -53,9 +53,9 @@ export async function send(value = text.value) {
   const outcome = await act(form.getAttribute('action'), fields);
   sending = false;
   if (!outcome.said) return;
-  said.textContent = outcome.said;
   document.getElementById('pending')?.replaceChildren();
   if (!text.value) setText(kept || value);
+  said.textContent = outcome.said;
 }
 
 export function startComposer() {
