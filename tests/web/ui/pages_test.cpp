@@ -107,6 +107,19 @@ TEST_F(PagesTest, TitlesQuestionsAndSnippetsAreEscaped) {
   EXPECT_THAT(html, HasSubstr("&lt;script&gt;alert(1)"));
 }
 
+TEST_F(PagesTest, AChatFoundByItsTitleAndItsTextIsOneRowWithTheText) {
+  std::vector<SearchHit> hits(2);
+  hits[0].conversation = hits[1].conversation = "c1";
+  hits[1].message_id = 4;
+  hits[1].snippet = "a \x02zebra\x03 walks";
+  Dict all = variables();
+  all.set("hits", hits_value(hits));
+  const std::string html = render("chat_list.html", all);
+  EXPECT_THAT(html, HasSubstr("1 found"));
+  EXPECT_THAT(html, HasSubstr("a <mark>zebra</mark> walks"));
+  EXPECT_THAT(html, HasSubstr("/chats/c1?at=4#m-4"));
+}
+
 TEST_F(PagesTest, TheListIsCutByDays) {
   std::vector<Conversation> chats(3);
   const std::int64_t now = 1'700'000'000;
