@@ -58,6 +58,31 @@ test('a message shows at once, the input clears and keeps the focus', async () =
   await done(page);
 });
 
+test('what is typed while a message goes is kept, and goes after it', async () => {
+  const page = await home();
+  let slow = 600;
+  await page.route(/\/(messages|chats)$/, async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, slow));
+    await route.continue();
+  });
+  await page.fill('#text', 'makes the chat');
+  await page.press('#text', 'Enter');
+  await page.keyboard.type('typed early');
+  await page.waitForURL(/\/chats\//);
+  await page.locator('html[data-ready]').waitFor();
+  assert.equal(await page.inputValue('#text'), 'typed early');
+  await page.locator('.md', { hasText: 'You said: makes the chat' }).waitFor();
+  await page.press('#text', 'Enter');
+  await page.keyboard.type('/thinking off');
+  await page.press('#text', 'Enter');
+  slow = 0;
+  await page.locator('.notice', { hasText: 'without thinking' }).waitFor();
+  await page.locator('.md', { hasText: 'You said: typed early' }).waitFor();
+  assert.equal(await page.locator('.turn').count(), 2);
+  assert.equal(await page.inputValue('#text'), '');
+  await done(page);
+});
+
 test('text streams in at most ten updates a second, and closed blocks stay the same', async () => {
   const page = await home();
   await send(page, 'begin');
@@ -94,6 +119,7 @@ test('Markdown, code and formulas are drawn', async () => {
   assert.equal(await answer.locator('td').first().innerText(), 'Q4_K_M');
   await answer.locator('.hljs-keyword').first().waitFor();
   await answer.locator('.katex').first().waitFor();
+  await answer.locator('.katex-display').first().waitFor();
   assert.equal(await answer.locator('.katex-display').count(), 1);
   const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
   assert.ok(width <= 0, 'the page is wider than the window');

@@ -60,8 +60,9 @@ Status ChatStream::show_all() {
   set_turns(variables, chat_, now_, window_of(now_, 0), {});
   Result<std::string> drawn = pages_->render("messages.html", variables);
   if (!drawn) return pass_on(drawn);
-  append_partial(pending_, "#messages", "innerMorph", *drawn);
-  append_partial(pending_, "#pending", "innerHTML", "");
+  std::string& html = pending_.emplace_back();
+  append_partial(html, "#messages", "innerMorph", *drawn);
+  append_partial(html, "#pending", "innerHTML", "");
   shown_leaf_ = now_.leaf_id();
   return {};
 }
@@ -113,11 +114,12 @@ Status ChatStream::draw_turn(const Turn& turn) {
   variables.set("turn", turn_value(now_, turn, view_.get(), {}));
   Result<std::string> drawn = pages_->render("turn.html", variables);
   if (!drawn) return pass_on(drawn);
+  std::string& html = pending_.emplace_back();
   if (follows) {
-    append_partial(pending_, "#messages", "beforeend", *drawn);
-    append_partial(pending_, "#pending", "innerHTML", "");
+    append_partial(html, "#messages", "beforeend", *drawn);
+    append_partial(html, "#pending", "innerHTML", "");
   } else {
-    append_partial(pending_, fmt::format("#t-{}", turn.id()), "outerMorph", *drawn);
+    append_partial(html, fmt::format("#t-{}", turn.id()), "outerMorph", *drawn);
   }
   shown_leaf_ = now_.leaf_id();
   return {};
@@ -135,9 +137,10 @@ void ChatStream::release(std::vector<ChatEvent>& events) {
 
 void ChatStream::show_title(const std::string& title) {
   const std::string shown = escaped(title_of(title));
-  append_partial(pending_, "#chat-title", "innerHTML", shown);
-  append_partial(pending_, "#title-" + chat_, "innerHTML", shown);
-  pending_ += "<title>" + shown + " · notso</title>";
+  std::string& html = pending_.empty() ? pending_.emplace_back() : pending_.back();
+  append_partial(html, "#chat-title", "innerHTML", shown);
+  append_partial(html, "#title-" + chat_, "innerHTML", shown);
+  html += "<title>" + shown + " · notso</title>";
 }
 
 Status ChatStream::push(const TurnEvent& event) {
@@ -182,14 +185,17 @@ double ChatStream::gap_s() const {
   return std::max(kGapSeconds, open / kOpenBytesPerSecond);
 }
 
-bool ChatStream::take_ended() { return std::exchange(ended_, false); }
+bool ChatStream::take_ended() { return all_taken_ && std::exchange(ended_, false); }
 
 Result<std::string> ChatStream::take() {
-  std::string html = std::exchange(pending_, {});
-  if (view_ == nullptr) return html;
-  Result<std::string> changes = view_->changes(*pages_);
-  if (!changes) return pass_on(changes);
-  return html + *changes;
+  all_taken_ = pending_.empty();
+  if (!all_taken_) {
+    std::string html = std::move(pending_.front());
+    pending_.pop_front();
+    return html;
+  }
+  if (view_ == nullptr) return std::string();
+  return view_->changes(*pages_);
 }
 
 }  // namespace notso::ui

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -48,11 +49,12 @@ class ChatStream {
   // Seconds that should pass between two updates, so that neither side draws all the time.
   [[nodiscard]] double gap_s() const;
 
-  // The pieces to send; "" for none.
+  // The pieces of one update; "" for none. An update finds its places in the page as it was before,
+  // so what is drawn inside of a new piece comes with a later one.
   [[nodiscard]] Result<std::string> take();
   // The newest event that was pushed.
   [[nodiscard]] std::uint64_t event_id() const { return event_id_; }
-  // Whether a turn ended since the last call.
+  // Whether a turn ended, with all of it taken, since the last call.
   [[nodiscard]] bool take_ended();
 
  private:
@@ -69,9 +71,10 @@ class ChatStream {
   std::function<double()> seconds_;
   std::unique_ptr<AnswerView> view_;
   std::set<std::int64_t> view_messages_;  // the turn's answers that are known
-  std::string pending_;
+  std::deque<std::string> pending_;       // updates that come before the answer's changes
   std::uint64_t event_id_ = 0;
   bool ended_ = false;
+  bool all_taken_ = true;
 };
 
 }  // namespace notso::ui

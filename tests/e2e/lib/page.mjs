@@ -117,6 +117,7 @@ export async function send(page, text, { wait = true } = {}) {
   await page.fill('#text', text);
   await page.press('#text', 'Enter');
   await page.waitForURL(/\/chats\//);
+  await page.locator('html[data-ready]').waitFor();
   if (!wait) return;
   await page.waitForFunction((count) => {
     const answers = document.querySelectorAll('#messages .bot');

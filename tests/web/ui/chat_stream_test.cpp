@@ -81,6 +81,19 @@ TEST_F(ChatStreamTest, ATurnThatFollowsIsAppended) {
   EXPECT_FALSE(page.needs_transcript(status(4, TurnPhase::kGenerating)));
 }
 
+TEST_F(ChatStreamTest, WhatIsInsideOfANewTurnComesInALaterUpdate) {
+  ChatStream page = stream(Transcript(first_, 2));
+  page.set_transcript(Transcript(two_turns(), 4));
+  ASSERT_TRUE(page.push(status(4, TurnPhase::kQueued)));
+  ASSERT_TRUE(page.push(event(4, ToolCallDelta{0, "x", "clock", "{}"})));
+  ASSERT_TRUE(page.push(event(4, TurnSaved{answer(4, 3, "d")})));
+  for (const Partial& partial : take(page)) EXPECT_NE(partial.target, "#p-4");
+  EXPECT_FALSE(page.take_ended());
+  EXPECT_THAT(take(page), Contains(AllOf(Field(&Partial::target, "#p-4"),
+                                         Field(&Partial::content, HasSubstr("clock")))));
+  EXPECT_TRUE(page.take_ended());
+}
+
 TEST_F(ChatStreamTest, ATurnOfAnotherBranchBringsTheWholeList) {
   ChatStream page = stream(Transcript(first_, 2));
   std::vector<StoredMessage> now = first_;
@@ -173,6 +186,7 @@ TEST_F(ChatStreamTest, AToolsTurnStaysOneAnswer) {
 TEST_F(ChatStreamTest, TheEndIsTakenOnce) {
   ChatStream page = begun();
   ASSERT_TRUE(page.push(event(4, TurnSaved{answer(4, 3, "d")})));
+  (void)take(page);
   EXPECT_TRUE(page.take_ended());
   EXPECT_FALSE(page.take_ended());
 }

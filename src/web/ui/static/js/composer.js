@@ -6,7 +6,8 @@ import { scrollToEnd } from './scroll.js';
 let form;
 let text;
 let said;
-let sending = false;
+let sending = null; // the message on its way
+let waiting = false; // another one waits for it
 
 // Where the style sheet cannot make the field as tall as its text.
 function fit() {
@@ -38,8 +39,24 @@ function showPending(value) {
 }
 
 export async function send(value = text.value) {
-  if (sending || !value.trim()) return;
-  sending = true;
+  if (waiting || !value.trim()) return;
+  if (sending) {
+    waiting = true;
+    await sending;
+    waiting = false;
+    if (said.textContent) return; // the first one came back
+  }
+  sending = post(value);
+  await sending;
+}
+
+// What is typed while a first message makes its chat goes along to the chat's page.
+function keepTyped() {
+  addEventListener('pagehide', () => sessionStorage.setItem('typed', text.value), { once: true });
+  return new Promise((resolve) => addEventListener('pageshow', resolve, { once: true }));
+}
+
+async function post(value) {
   const fields = new FormData(form);
   fields.set('text', value);
   fields.set('key', crypto.randomUUID?.() ?? String(Math.random()));
@@ -51,7 +68,8 @@ export async function send(value = text.value) {
   fit();
   text.focus();
   const outcome = await act(form.getAttribute('action'), fields);
-  sending = false;
+  if (outcome.go) await keepTyped();
+  sending = null;
   if (!outcome.said) return;
   document.getElementById('pending')?.replaceChildren();
   if (!text.value) setText(kept || value);
@@ -86,4 +104,7 @@ export function startComposer() {
     setText(link.dataset.fill);
   });
   fit();
+  const typed = sessionStorage.getItem('typed');
+  sessionStorage.removeItem('typed');
+  if (typed && !text.value) setText(typed);
 }
