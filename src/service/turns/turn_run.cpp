@@ -59,7 +59,7 @@ void Turns::launch(Live& live) {
   }
   // An end that was written before the crash comes again by itself.
   std::vector<TokenId>& tokens = turn.answer.message.tokens;
-  const auto ends = chat_.tokenizer().end_tokens();
+  const auto ends = turn.chat->tokenizer().end_tokens();
   while (!tokens.empty() && std::find(ends.begin(), ends.end(), tokens.back()) != ends.end()) {
     tokens.pop_back();
   }
@@ -71,7 +71,7 @@ void Turns::launch(Live& live) {
   }
   request.session = live.id;
   request.cache_scope = live.owner;
-  auto handle = chat_.start(std::move(request), sinks_of(live));
+  auto handle = turn.chat->start(std::move(request), sinks_of(live));
   if (!handle) return fail_turn(live, handle.error());
   turn.handle = *handle;
 }
@@ -304,7 +304,7 @@ void Turns::close_turn(Live& live) {
   const std::unique_ptr<RunningTurn> over = std::move(live.turn);
   if (over->answer.state != MessageState::kDone || is_stopping_) return;
   over->path.push_back(over->answer);
-  begin_side(live, over->path, over->settings);
+  begin_side(live, *over);
 }
 
 }  // namespace notso

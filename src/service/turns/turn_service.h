@@ -122,7 +122,14 @@ class TurnService {
   template <class T>
   using Then = SessionStore::Then<T>;
 
+  // The model that answers now, or why none does; from any thread. An answer keeps the one that it
+  // began with until its end, whatever is given later.
+  using ChatSource = std::function<Result<std::shared_ptr<ChatService>>()>;
+
   // All must outlive the service.
+  static std::unique_ptr<TurnService> make(ChatSource source, SessionStore& store,
+                                           TurnOptions options = {});
+  // With one model that never changes.
   static std::unique_ptr<TurnService> make(ChatService& chat, SessionStore& store,
                                            TurnOptions options = {});
   virtual ~TurnService() = default;
@@ -139,7 +146,7 @@ class TurnService {
   };
 
   // A conversation has one running answer at a time: while it has, all of these but stop() are
-  // refused (kUnavailable).
+  // refused (kUnavailable). So are those that need a model while there is none.
 
   // Appends a user's message below `parent_id` (0: the conversation's leaf) and answers it. With
   // the same client_key a second time, gives what was started the first time.

@@ -5,11 +5,13 @@
 
 namespace notso {
 
-void Turns::begin_side(Live& live, Path path, const TurnSettings& settings) {
+// By the model that gave the answer.
+void Turns::begin_side(Live& live, const RunningTurn& over) {
   const std::uint64_t number = live.side = ++last_number_;
+  live.side_chat = over.chat;
   store_.get(live.owner, live.id,
-             back<Conversation>([this, id = live.id, number, path = std::move(path),
-                                 settings](const auto& conversation) {
+             back<Conversation>([this, id = live.id, number, path = over.path,
+                                 settings = over.settings](const auto& conversation) {
                Live* later = find(id);
                if (later == nullptr || later->side != number) return;
                const bool untitled = conversation && conversation->title.empty();
@@ -23,8 +25,19 @@ void Turns::begin_side(Live& live, Path path, const TurnSettings& settings) {
 
 void Turns::cancel_side(Live& live) {
   live.side_handle.cancel();
+  end_side(live);
+}
+
+void Turns::end_side(Live& live) {
   live.side_handle = {};
+  live.side_chat.reset();
   live.side = 0;
+}
+
+void Turns::cancel_warm(Live& live) {
+  if (const auto chat = live.warm_chat.lock()) live.warm_handle.cancel();
+  live.warm_handle = {};
+  live.warm_chat.reset();
 }
 
 // `use` gets what was answered, "" where nothing was.
@@ -44,13 +57,13 @@ void Turns::ask_side(Live& live, ChatRequest request,
       if (later != nullptr && later->side == number) use(*later, text);
     });
   };
-  auto handle = chat_.start(std::move(request), std::move(sinks));
+  auto handle = live.side_chat->start(std::move(request), std::move(sinks));
   if (!handle) return use(live, "");
   live.side_handle = *handle;
 }
 
 void Turns::make_title(Live& live, const Path& path, const TurnSettings& settings) {
-  const std::string& model = chat_.info().name;
+  const std::string& model = live.side_chat->info().name;
   ask_side(live, title_request(path, settings, model),
            [this, path, settings](Live& later, const std::string& text) {
              take_title(later, read_title(text),
@@ -81,12 +94,11 @@ void Turns::take_title(Live& live, const std::string& title,
 }
 
 void Turns::make_followups(Live& live, const Path& path, const TurnSettings& settings) {
-  live.side = 0;
-  if (!options_.followups) return;
-  const std::string& model = chat_.info().name;
+  if (!options_.followups || !live.side_chat) return end_side(live);
+  const std::string& model = live.side_chat->info().name;
   ask_side(live, followups_request(path, settings, model),
            [this](Live& later, const std::string& text) {
-             later.side = 0;
+             end_side(later);
              auto followups = read_followups(text);
              if (followups.empty() || !later.last) return;
              later.last->message.followups = followups;
@@ -117,16 +129,21 @@ void Turns::warm_path(const SessionId& id, std::uint64_t number, const Conversat
                       Path path, const std::string& draft) {
   Live* live = find(id);
   if (live == nullptr || live->turn || live->warming != number || is_stopping_) return;
-  live->warm_handle.cancel();
-  live->warm_handle = {};
+  cancel_warm(*live);
+  const auto chat = source_();
+  if (!chat) return;
   StoredMessage message;
   message.message.content = draft;
   path.push_back(std::move(message));
-  ChatRequest request = answer_request(path, settings_of(conversation), chat_.info().name, 0, true);
+  ChatRequest request =
+      answer_request(path, settings_of(conversation), (*chat)->info().name, 0, true);
   request.prompt_options.add_generation_prompt = false;
   request.session = id;
   request.cache_scope = conversation.owner;
-  if (auto handle = chat_.warm(std::move(request))) live->warm_handle = *handle;
+  auto handle = (*chat)->warm(std::move(request));
+  if (!handle) return;
+  live->warm_handle = *handle;
+  live->warm_chat = *chat;
 }
 
 void Turns::context_use(std::string owner, SessionId id, Then<ContextUse> then) {
@@ -134,12 +151,15 @@ void Turns::context_use(std::string owner, SessionId id, Then<ContextUse> then) 
                if (!conversation) return then(tl::unexpected(conversation.error()));
                store_.path(owner, id, 0, back<Path>([=, this](const auto& path) {
                              if (!path) return then(tl::unexpected(path.error()));
+                             const auto chat = source_();
+                             if (!chat) return then(tl::unexpected(chat.error()));
                              const ChatRequest request = answer_request(
-                                 *path, settings_of(*conversation), chat_.info().name, 0, true);
+                                 *path, settings_of(*conversation), (*chat)->info().name, 0, true);
                              ContextUse use;
-                             use.context = chat_.info().context;
+                             use.context = (*chat)->info().context;
                              if (!request.messages.empty()) {
-                               auto prompt = chat_.render(request.messages, request.prompt_options);
+                               auto prompt =
+                                   (*chat)->render(request.messages, request.prompt_options);
                                if (!prompt) return then(pass_on(prompt));
                                use.tokens = static_cast<std::int32_t>(prompt->tokens.size());
                              }

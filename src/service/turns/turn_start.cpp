@@ -69,10 +69,21 @@ void Turns::refuse(const Start& start, const Error& error) {
   op_done(start.id);
 }
 
+bool Turns::take_model(const StartPtr& start) {
+  if (start->chat) return true;
+  auto chat = source_();
+  if (!chat) {
+    refuse(*start, chat.error());
+    return false;
+  }
+  start->chat = std::move(*chat);
+  return true;
+}
+
 void Turns::send(std::string owner, SessionId id, std::int64_t parent_id, std::string text,
                  std::string client_key, Then<Started> then) {
-  auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), std::move(client_key), {}, std::move(then), {}, {}});
+  auto start = std::make_shared<Start>(Start{
+      std::move(owner), std::move(id), std::move(client_key), {}, std::move(then), {}, {}, {}});
   enqueue_start(start, [this, start, parent_id, text = std::move(text)](const Conversation& found) {
     ask(start, parent_id != 0 ? parent_id : found.leaf_id, text);
   });
@@ -81,10 +92,12 @@ void Turns::send(std::string owner, SessionId id, std::int64_t parent_id, std::s
 void Turns::recite(std::string owner, SessionId id, std::string question, std::string text,
                    Then<Started> then) {
   auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}});
-  start->recited = pieces_of(chat_.tokenizer(), text);
-  if (start->recited.empty()) start->recited.emplace_back();
-  enqueue_start(start, [this, start, question = std::move(question)](const Conversation& found) {
+      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
+  enqueue_start(start, [this, start, question = std::move(question),
+                        text = std::move(text)](const Conversation& found) {
+    if (!take_model(start)) return;
+    start->recited = pieces_of(start->chat->tokenizer(), text);
+    if (start->recited.empty()) start->recited.emplace_back();
     ask(start, found.leaf_id, question);
   });
 }
@@ -92,7 +105,7 @@ void Turns::recite(std::string owner, SessionId id, std::string question, std::s
 void Turns::edit(std::string owner, SessionId id, std::int64_t message_id, std::string text,
                  Then<Started> then) {
   auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}});
+      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
   enqueue_start(start, [this, start, message_id, text = std::move(text)](const Conversation&) {
     with_path(start, message_id, [this, start, text](const Path& path) {
       if (path.back().message.role != Role::kUser) {
@@ -108,7 +121,7 @@ void Turns::edit(std::string owner, SessionId id, std::int64_t message_id, std::
 void Turns::regenerate(std::string owner, SessionId id, std::int64_t message_id,
                        Then<Started> then) {
   auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}});
+      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
   enqueue_start(start, [this, start, message_id](const Conversation&) {
     with_path(start, message_id, [this, start](Path path) {
       if (path.back().message.role != Role::kAssistant) {
@@ -123,7 +136,7 @@ void Turns::regenerate(std::string owner, SessionId id, std::int64_t message_id,
 
 void Turns::resume(std::string owner, SessionId id, std::int64_t message_id, Then<Started> then) {
   auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}});
+      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
   enqueue_start(start, [this, start, message_id](const Conversation&) {
     with_path(start, message_id, [this, start](Path path) { go_on(start, std::move(path)); });
   });
@@ -140,6 +153,7 @@ void Turns::with_path(const StartPtr& start, std::int64_t leaf_id, std::function
 
 void Turns::ask(const StartPtr& start, std::int64_t parent_id, const std::string& text) {
   if (text.empty()) return refuse(*start, wrong("the message is empty"));
+  if (!take_model(start)) return;
   store_.append(start->owner, start->id, question_of(parent_id, text, start->client_key),
                 back<StoredMessage>([this, start](const auto& question) {
                   if (!question) return refuse(*start, question.error());
@@ -151,11 +165,12 @@ void Turns::ask(const StartPtr& start, std::int64_t parent_id, const std::string
 
 // The place of the answer, by a key of its own: what was sent twice is answered once.
 void Turns::answer(const StartPtr& start, Path path) {
+  if (!take_model(start)) return;
   StoredMessage row;
   row.parent_id = path.back().id;
   row.message.role = Role::kAssistant;
   row.state = MessageState::kRunning;
-  if (start->recited.empty()) row.model = chat_.info().name;
+  if (start->recited.empty()) row.model = start->chat->info().name;
   if (!start->client_key.empty()) row.client_key = start->client_key + "/answer";
   store_.append(start->owner, start->id, row,
                 back<StoredMessage>([this, start, path = std::move(path)](const auto& answer) {
@@ -178,8 +193,9 @@ void Turns::go_on(const StartPtr& start, Path path) {
   if (answer.state == MessageState::kDone && !was_cut) {
     return refuse(*start, wrong("the answer is complete"));
   }
+  if (!take_model(start)) return;
   const bool has_text = !answer.message.content.empty() || !answer.message.reasoning.empty();
-  if (answer.model != chat_.info().name || (has_text && answer.message.tokens.empty())) {
+  if (answer.model != start->chat->info().name || (has_text && answer.message.tokens.empty())) {
     return refuse(*start, {ErrorCode::kUnsupported,
                            "the answer is not this model's: have it given again instead"});
   }
@@ -203,6 +219,7 @@ void Turns::begin(const StartPtr& start, Path path, StoredMessage answer, bool m
   live.turn = std::make_unique<RunningTurn>();
   RunningTurn& turn = *live.turn;
   turn.number = ++last_number_;
+  turn.chat = start->chat;
   turn.settings = start->settings;
   turn.path = std::move(path);
   turn.answer = std::move(answer);
@@ -252,8 +269,9 @@ void Turns::recover_message(const RunningMessage& message, bool is_last,
     with_path(start, message.message_id, [this, start, message, is_last](Path path) {
       StoredMessage answer = std::move(path.back());
       path.pop_back();
-      const bool is_ours =
-          answer.message.role == Role::kAssistant && answer.model == chat_.info().name;
+      if (!start->chat) start->chat = source_().value_or(nullptr);
+      const bool is_ours = start->chat && answer.message.role == Role::kAssistant &&
+                           answer.model == start->chat->info().name;
       if (is_last && is_ours && !path.empty()) {
         return begin(start, std::move(path), std::move(answer), false);
       }

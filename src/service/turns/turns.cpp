@@ -49,13 +49,22 @@ TurnSettings settings_of(const Conversation& conversation) {
   return parse_turn_settings(conversation.settings).value_or(TurnSettings());
 }
 
-std::unique_ptr<TurnService> TurnService::make(ChatService& chat, SessionStore& store,
+std::unique_ptr<TurnService> TurnService::make(ChatSource source, SessionStore& store,
                                                TurnOptions options) {
-  return std::make_unique<Turns>(chat, store, options);
+  return std::make_unique<Turns>(std::move(source), store, options);
 }
 
-Turns::Turns(ChatService& chat, SessionStore& store, TurnOptions options)
-    : chat_(chat), store_(store), options_(options), loop_(options.retry_ms, [this] { tick(); }) {}
+std::unique_ptr<TurnService> TurnService::make(ChatService& chat, SessionStore& store,
+                                               TurnOptions options) {
+  const std::shared_ptr<ChatService> lent(&chat, [](ChatService* /*lent*/) {});
+  return make([lent] { return lent; }, store, options);
+}
+
+Turns::Turns(ChatSource source, SessionStore& store, TurnOptions options)
+    : source_(std::move(source)),
+      store_(store),
+      options_(options),
+      loop_(options.retry_ms, [this] { tick(); }) {}
 
 Turns::~Turns() {
   shut_down();
@@ -207,7 +216,7 @@ void Turns::hand_over(const std::shared_ptr<void>& done) {
   is_stopping_ = true;
   for (const auto& [id, live] : lives_) {
     cancel_side(*live);
-    live->warm_handle.cancel();
+    cancel_warm(*live);
     if (!live->turn) continue;
     live->turn->handle.cancel();
     if (!live->turn->ended) live->turn->answer.state = MessageState::kRunning;

@@ -34,6 +34,7 @@ struct TurnWatcher {
 // A running answer.
 struct RunningTurn {
   std::uint64_t number = 0;  // names it among all: what comes for another is too late
+  std::shared_ptr<ChatService> chat;
   TurnSettings settings;
   std::vector<StoredMessage> path;  // what the answer answers
   StoredMessage answer;
@@ -65,12 +66,14 @@ struct LiveConversation {
   EventLog log;
   std::vector<std::shared_ptr<TurnWatcher>> watchers;
   std::unique_ptr<RunningTurn> turn;
-  std::optional<TurnSnapshot> last;       // of the turn that ended last
-  std::deque<std::function<void()>> ops;  // that wait for the one under way
-  bool is_starting = false;               // one is under way
-  std::uint64_t side = 0;                 // the title or follow-ups under way; 0: none
+  std::optional<TurnSnapshot> last;        // of the turn that ended last
+  std::deque<std::function<void()>> ops;   // that wait for the one under way
+  bool is_starting = false;                // one is under way
+  std::uint64_t side = 0;                  // the title or follow-ups under way; 0: none
+  std::shared_ptr<ChatService> side_chat;  // that does it
   ChatHandle side_handle;
-  std::uint64_t warming = 0;  // the latest call of warm()
+  std::uint64_t warming = 0;             // the latest call of warm()
+  std::weak_ptr<ChatService> warm_chat;  // reading ahead keeps no model that is to go
   ChatHandle warm_handle;
   std::uint64_t used = 0;  // rises with use
 };
@@ -79,7 +82,7 @@ struct LiveConversation {
 class Turns final : public TurnService {
  public:
   // As TurnService::make().
-  Turns(ChatService& chat, SessionStore& store, TurnOptions options);
+  Turns(ChatSource source, SessionStore& store, TurnOptions options);
   ~Turns() override;
 
   void recover() override;
@@ -114,6 +117,7 @@ class Turns final : public TurnService {
     Then<Started> then;
     TurnSettings settings;
     std::optional<StoredMessage> question;
+    std::shared_ptr<ChatService> chat;
   };
   using StartPtr = std::shared_ptr<Start>;
 
@@ -147,6 +151,8 @@ class Turns final : public TurnService {
   // turn_start.cpp: from a call to a running turn.
   void enqueue_start(StartPtr start, std::function<void(const Conversation&)> go);
   void refuse(const Start& start, const Error& error);
+  // Gives the start its model; refuses it, and returns false, where there is none.
+  bool take_model(const StartPtr& start);
   void ask(const StartPtr& start, std::int64_t parent_id, const std::string& text);
   void with_path(const StartPtr& start, std::int64_t leaf_id, std::function<void(Path)> go);
   void answer(const StartPtr& start, Path path);
@@ -175,8 +181,10 @@ class Turns final : public TurnService {
   void close_turn(Live& live);
 
   // turn_side.cpp: titles, follow-ups, warming.
-  void begin_side(Live& live, Path path, const TurnSettings& settings);
+  void begin_side(Live& live, const RunningTurn& over);
   void cancel_side(Live& live);
+  static void end_side(Live& live);
+  static void cancel_warm(Live& live);
   void ask_side(Live& live, ChatRequest request,
                 const std::function<void(Live&, std::string)>& use);
   void make_title(Live& live, const Path& path, const TurnSettings& settings);
@@ -185,7 +193,7 @@ class Turns final : public TurnService {
   void warm_path(const SessionId& id, std::uint64_t number, const Conversation& conversation,
                  Path path, const std::string& draft);
 
-  ChatService& chat_;
+  const ChatSource source_;
   SessionStore& store_;
   const TurnOptions options_;
   std::map<SessionId, std::unique_ptr<Live>> lives_;
