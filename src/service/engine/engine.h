@@ -107,8 +107,10 @@ struct EngineOptions {
   std::function<void(const std::string& line)> log;
 };
 
-// A budget for KV pages that suits the machine: half of the memory that is available now, within
-// the bounds that a container sets.
+// The memory that could be taken now, within the bounds that a container sets.
+[[nodiscard]] std::size_t available_memory_bytes();
+
+// A budget for KV pages that suits the machine: half of that.
 [[nodiscard]] std::size_t default_kv_bytes_max();
 
 // The engine. All members may be called from any thread.

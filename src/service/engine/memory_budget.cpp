@@ -21,7 +21,7 @@ std::optional<std::size_t> number_in(const std::string& path) {
   return std::nullopt;
 }
 
-std::optional<std::size_t> available_bytes() {
+std::optional<std::size_t> system_available_bytes() {
   std::ifstream file("/proc/meminfo");
   std::string name;
   std::size_t kilobytes = 0;
@@ -35,14 +35,16 @@ std::optional<std::size_t> available_bytes() {
 
 }  // namespace
 
-std::size_t default_kv_bytes_max() {
-  std::size_t bytes = available_bytes().value_or(2 * kFallbackBytes);
+std::size_t available_memory_bytes() {
+  std::size_t bytes = system_available_bytes().value_or(2 * kFallbackBytes);
   const std::string group = "/sys/fs/cgroup/memory.";
   if (const auto limit = number_in(group + "max")) {
     const std::size_t used = number_in(group + "current").value_or(0);
     bytes = std::min(bytes, *limit - std::min(used, *limit));
   }
-  return std::max(bytes / 2, kLeastBytes);
+  return bytes;
 }
+
+std::size_t default_kv_bytes_max() { return std::max(available_memory_bytes() / 2, kLeastBytes); }
 
 }  // namespace notso

@@ -84,7 +84,10 @@ Status describe(const std::string& path, ModelInfo& info) {
   if (!config) return tl::unexpected(config.error());
   info.type = type_of(**file);
   info.context = config->context;
-  for (const GgufTensor& tensor : (*file)->tensors()) info.memory_bytes += tensor.data.size();
+  for (const GgufTensor& tensor : (*file)->tensors()) {
+    info.memory_bytes += tensor.data.size();
+    info.parameters += tensor.columns() * tensor.rows();
+  }
   // A key and a value of two bytes an element.
   info.memory_bytes +=
       std::uint64_t{4} * kListedContext * static_cast<std::uint64_t>(config->layers) *
@@ -150,6 +153,14 @@ ModelInfo describe_model(const std::string& path) {
   return info;
 }
 
+std::vector<std::string> model_paths(const std::string& folder) {
+  std::vector<std::string> paths;
+  for (const std::string& name : names_in(folder, ".gguf")) {
+    paths.push_back((fs::path(folder) / name).string());
+  }
+  return paths;
+}
+
 Result<std::vector<ModelInfo>> list_models(const std::string& folder) {
   std::error_code error;
   if (folder.empty() || !fs::exists(folder, error)) return std::vector<ModelInfo>();
@@ -158,9 +169,7 @@ Result<std::vector<ModelInfo>> list_models(const std::string& folder) {
                 "cannot read the folder '" + folder + "'; mend its rights");
   }
   std::vector<ModelInfo> models;
-  for (const std::string& name : names_in(folder, ".gguf")) {
-    models.push_back(describe_model((fs::path(folder) / name).string()));
-  }
+  for (const std::string& path : model_paths(folder)) models.push_back(describe_model(path));
   std::stable_sort(models.begin(), models.end(),
                    [](const ModelInfo& a, const ModelInfo& b) { return a.modified > b.modified; });
   return models;

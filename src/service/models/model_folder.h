@@ -32,6 +32,7 @@ struct ModelInfo {
   std::string name;  // the file's
   std::string type;  // "Q4_K_M"; "" if unknown
   std::uint64_t bytes = 0;
+  std::uint64_t parameters = 0;
   std::int32_t context = 0;        // tokens that it was trained for
   std::uint64_t memory_bytes = 0;  // weights and kListedContext tokens of keys and values in f16
   std::chrono::system_clock::time_point modified;
@@ -41,6 +42,9 @@ struct ModelInfo {
 
 // Describes the file at `path`. Reads its header only.
 [[nodiscard]] ModelInfo describe_model(const std::string& path);
+
+// The paths of all models of a folder; none where it cannot be read.
+[[nodiscard]] std::vector<std::string> model_paths(const std::string& folder);
 
 // All models of a folder, the newest first. A folder that does not exist has none.
 [[nodiscard]] Result<std::vector<ModelInfo>> list_models(const std::string& folder);
