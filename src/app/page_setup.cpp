@@ -1,7 +1,13 @@
 #include "app/page_setup.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <utility>
+
+#include "app/download_view.h"
+#include "base/bytes_text.h"
+#include "service/models/catalogue.h"
+#include "service/models/model_folder.h"
 
 namespace notso {
 namespace {
@@ -15,17 +21,28 @@ std::string name_of(const ChatModelInfo& model) {
   return model.name + " " + model.quantisation;
 }
 
-ui::UiModel model_state(const ops::OpsStatus& status) {
+// A reason as the page says it: from a capital letter to a full stop.
+std::string sentence(std::string text) {
+  if (text.empty()) return text;
+  if (text.front() >= 'a' && text.front() <= 'z')
+    text.front() = static_cast<char>(text.front() - 32);
+  if (text.back() != '.') text += '.';
+  return text;
+}
+
+ui::UiModel model_state(const ServerModels& models, const ops::OpsStatus& status) {
   ui::UiModel model;
+  model.demo = models.runs_demo();
   if (status.model) model.name = name_of(*status.model);
+  model.reason = sentence(status.readiness.reason);
   if (status.readiness.ready) {
     model.state = ui::UiModel::State::kReady;
     return model;
   }
-  model.reason = status.readiness.reason;
-  const bool fails = model.reason.find("cannot") != std::string::npos;
-  model.state = fails ? ui::UiModel::State::kFailed : ui::UiModel::State::kLoading;
-  if (model.name.empty()) model.name = fails ? "No model" : "Loading …";
+  const HostView view = models.view();
+  const bool comes = view.becoming || view.chosen;
+  model.state = comes ? ui::UiModel::State::kLoading : ui::UiModel::State::kFailed;
+  if (model.name.empty()) model.name = comes ? "Loading …" : "No model";
   return model;
 }
 
@@ -77,18 +94,119 @@ std::vector<ui::UiFact> server_facts(const ops::OpsStatus& status) {
   return facts;
 }
 
+// What stands beside a model's name in the list.
+std::string file_facts(const ModelInfo& model) {
+  if (!model.problem.empty()) return "cannot be used: " + model.problem;
+  return fmt::format("{}, {} on disk, about {} of memory", model.type, bytes_text(model.bytes),
+                     bytes_text(model.memory_bytes));
+}
+
+ui::UiModelFile file_of(const ServerModels& models, const HostView& view, const ModelInfo& model) {
+  ui::UiModelFile file;
+  file.name = models.name_of(model.path);
+  file.facts = file_facts(model);
+  file.can_choose = model.problem.empty() && view.becoming != model.path &&
+                    (view.chosen != model.path || view.becoming.has_value());
+  for (const HostedState& hosted : view.models) {
+    if (hosted.path != model.path) continue;
+    file.state = hosted.loading                      ? fmt::format("Loading {}%", hosted.percent)
+                 : hosted.chosen && hosted.busy == 0 ? "Answers"
+                 : hosted.chosen                     ? fmt::format("Answers {} now", hosted.busy)
+                 : hosted.busy > 0 ? fmt::format("Loaded, answers {} now", hosted.busy)
+                                   : "Loaded";
+  }
+  return file;
+}
+
+ui::UiDownload download_of(const DownloadState& state) {
+  using Phase = DownloadState::Phase;
+  ui::UiDownload out;
+  out.name = state.name;
+  if (state.progress.total > 0) {
+    out.percent = static_cast<int>(state.progress.done * 100 / state.progress.total);
+  }
+  if (state.phase == Phase::kRunning) {
+    out.state = ui::UiDownload::State::kRunning;
+    out.text = state.stopping ? "stopping" : download_line(state.progress, false);
+  } else if (state.phase == Phase::kStopped) {
+    out.state = ui::UiDownload::State::kStopped;
+    out.text = fmt::format("The download of {} is stopped at {}; what has come is kept.",
+                           state.name, bytes_text(state.progress.done));
+  } else if (state.phase == Phase::kFailed) {
+    out.state = ui::UiDownload::State::kFailed;
+    out.text = fmt::format("{} cannot be downloaded: {}", state.name, state.error);
+  }
+  return out;
+}
+
+// What is not there yet, the one that the settings name first.
+std::vector<ui::UiOffer> offers_of(ServerModels& models, const std::vector<ModelInfo>& files) {
+  const auto partials = list_partial_models(models.shelf().folder());
+  std::vector<ui::UiOffer> offers;
+  for (const CatalogueEntry& entry : catalogue()) {
+    const auto source = resolve_model_source(entry.name, Hub());
+    if (!source) continue;
+    const auto is_file = [&](const auto& file) { return file.name == source->file_name; };
+    if (std::any_of(files.begin(), files.end(), is_file)) continue;
+    ui::UiOffer offer{std::string(entry.name), std::string(entry.about), false};
+    const auto part = std::find_if(partials.begin(), partials.end(), is_file);
+    if (part != partials.end()) {
+      offer.begun = true;
+      offer.about = bytes_text(part->bytes) + " are here already";
+    }
+    const bool first = entry.name == models.settings().offered_model;
+    offers.insert(first ? offers.begin() : offers.end(), std::move(offer));
+  }
+  return offers;
+}
+
+ui::UiModels models_of(ServerModels& models) {
+  const HostView view = models.view();
+  const std::vector<ModelInfo> files = models.shelf().list();
+  ui::UiModels out;
+  out.may_change = models.settings().manage_models;
+  out.folder = models.shelf().folder();
+  out.trouble = sentence(view.trouble);
+  for (const ModelInfo& file : files) out.files.push_back(file_of(models, view, file));
+  for (const HostedState& hosted : view.models) {
+    if (hosted.loading) {
+      out.loading =
+          fmt::format("{} is being loaded: {}%", models.name_of(hosted.path), hosted.percent);
+    }
+  }
+  if (view.becoming && out.loading.empty()) out.loading = "The model is about to be loaded.";
+  out.wants_real = out.loading.empty() && (!view.chosen || models.runs_demo());
+  out.download = download_of(models.downloads().state());
+  out.offers = offers_of(models, files);
+  return out;
+}
+
+ui::UiModelActions model_actions(ServerModels& models) {
+  ui::UiModelActions actions;
+  actions.models = [&models] { return models_of(models); };
+  actions.choose = [&models](const std::string& name) { return models.choose(name); };
+  actions.download = [&models](const std::string& name) { return models.downloads().start(name); };
+  actions.cancel = [&models] {
+    models.downloads().cancel();
+    return Status();
+  };
+  actions.discard = [&models](const std::string& name) { return models.downloads().drop(name); };
+  return actions;
+}
+
 }  // namespace
 
-ui::UiContext page_context(SessionStore& store, std::function<ops::OpsStatus()> status,
+ui::UiContext page_context(SessionStore& store, ServerModels& models,
+                           std::function<ops::OpsStatus()> status,
                            std::function<std::shared_ptr<TurnService>()> turns,
                            std::string version) {
   ui::UiContext context;
   context.store = &store;
   context.turns = std::move(turns);
-  context.model = [status] { return model_state(status()); };
+  context.model = [&models, status] { return model_state(models, status()); };
   context.model_facts = [status] { return model_facts(status()); };
   context.server_facts = [status] { return server_facts(status()); };
-  context.models = [] { return std::vector<ui::UiFact>(); };
+  context.models = model_actions(models);
   context.version = std::move(version);
   return context;
 }

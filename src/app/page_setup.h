@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "app/server_models.h"
 #include "service/store/session_store.h"
 #include "service/turns/turn_service.h"
 #include "web/ops/ops_status.h"
@@ -12,9 +13,9 @@
 
 namespace notso {
 
-// The page's context. `status` and `turns` are asked at every page; `store` must outlive the
-// server.
-[[nodiscard]] ui::UiContext page_context(SessionStore& store,
+// The page's context. `status` and `turns` are asked at every page; `store` and `models` must
+// outlive the server.
+[[nodiscard]] ui::UiContext page_context(SessionStore& store, ServerModels& models,
                                          std::function<ops::OpsStatus()> status,
                                          std::function<std::shared_ptr<TurnService>()> turns,
                                          std::string version);

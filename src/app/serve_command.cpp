@@ -20,6 +20,8 @@
 #include "app/service_manager.h"
 #include "app/setting_flags.h"
 #include "base/log.h"
+#include "service/models/choose_model.h"
+#include "service/models/model_folder.h"
 
 namespace notso {
 namespace {
@@ -137,7 +139,8 @@ class LoadResult {
 };
 
 void announce(const ServerApp& app) {
-  log_info("ready", {{"url", app.url()}, {"model", app.model_line()}});
+  const std::string model = app.model_line();
+  log_info("ready", {{"url", app.url()}, {"model", model.empty() ? "none" : model}});
   std::printf("notso is ready: %s\n", app.url().c_str());
   std::fflush(stdout);
   notify_service_manager("READY=1\nSTATUS=serving at " + app.url());
@@ -183,8 +186,8 @@ Status run(ServerApp& app, const Signals& signals, LoadResult& load) {
       return fail(ErrorCode::kInternal, "cannot wait for signals");
     }
     if ((waiting[1].revents & POLLIN) != 0) {
-      const Status& loaded = load.take();
-      if (!loaded) return loaded;
+      // Why a model could not be loaded is in the log; the page says it too, and offers others.
+      (void)load.take();
       announce(app);
     }
     if ((waiting[0].revents & POLLIN) == 0) continue;
@@ -200,14 +203,28 @@ Status run(ServerApp& app, const Signals& signals, LoadResult& load) {
   }
 }
 
+// Puts the path of the model to begin with into the settings; none, if there is none on this
+// machine and none is named. What somebody names must do.
+Status find_first_model(Settings& settings, std::vector<std::string>& passed_over) {
+  if (!settings.model_path.empty()) {
+    auto path = choose_model_path(settings.model_path);
+    if (!path) return pass_on(path);
+    settings.model_path = std::move(*path);
+    return check_model_file(settings);
+  }
+  auto choice = choose_model({"", "", models_folder()});
+  if (!choice) return pass_on(choice);
+  settings.model_path = std::move(choice->path);
+  passed_over = std::move(choice->notes);
+  return {};
+}
+
 Status serve(const SettingFlags& flags) {
   const auto resolved = resolve_settings(flags.values, process_environment(), flags.config_path);
   if (!resolved) return tl::unexpected(resolved.error());
   Settings settings = resolved->settings;
-  auto model = choose_model_path(settings.model_path);
-  if (!model) return pass_on(model);
-  settings.model_path = std::move(*model);
-  if (auto checked = check_model_file(settings); !checked) return checked;
+  std::vector<std::string> passed_over;
+  if (auto found = find_first_model(settings, passed_over); !found) return found;
   const auto socket = inherited_socket();
   if (!socket) return tl::unexpected(socket.error());
   // Before any thread begins, the log's included.
@@ -221,9 +238,10 @@ Status serve(const SettingFlags& flags) {
       app.start(*socket, {[&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
                           [&](Status loaded) { load.set(std::move(loaded)); }});
   if (!started) return started;
+  for (const std::string& note : passed_over) log_warning("passed over", {{"why", note}});
   log_info("listening",
            {{"url", app.url()}, {"config", resolved->config_path}, {"model", settings.model_path}});
-  notify_service_manager("STATUS=loading the model");
+  if (!settings.model_path.empty()) notify_service_manager("STATUS=loading the model");
   return run(app, signals, load);
 }
 

@@ -2,38 +2,27 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <map>
 #include <sys/stat.h>
 
 #include "app/app_paths.h"
 #include "base/log.h"
-#include "ml/core/quant/dtype.h"
 #include "service/access/metered_engine.h"
+#include "service/models/model_folder.h"
 
 namespace notso {
 namespace {
 
-// The weight type that most of the model's bytes have: what people call its quantisation.
-std::string main_type(const GgufFile& file) {
-  std::map<DType, std::size_t> bytes;
-  for (const GgufTensor& tensor : file.tensors()) bytes[tensor.type] += tensor.data.size();
-  const auto most = std::max_element(
-      bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == bytes.end() ? "" : std::string(dtype_info(most->first).name);
-}
-
-ChatModelInfo model_info(const Settings& settings, const ServedModel& model) {
+ChatModelInfo model_info(const ServedModelWish& wish, const ServedModel& model) {
   const GgufFile& file = *model.loaded.file;
   ChatModelInfo info;
-  info.path = settings.model_path;
-  info.name = settings.model_name.empty() ? std::filesystem::path(info.path).stem().string()
-                                          : settings.model_name;
+  info.path = wish.path;
+  info.name = wish.name.empty() ? std::filesystem::path(info.path).stem().string() : wish.name;
   info.description = model.loaded.backend->description();
   info.context = model.steps->context();
   struct stat facts {};
   if (stat(info.path.c_str(), &facts) == 0) info.created_unix_s = facts.st_mtim.tv_sec;
   info.file_bytes = file.file().bytes().size();
-  info.quantisation = main_type(file);
+  info.quantisation = describe_model(info.path).type;
   if (const auto name = file.get_string("general.architecture")) info.architecture = *name;
   for (const GgufTensor& tensor : file.tensors()) {
     info.parameters += tensor.columns() * tensor.rows();
@@ -41,12 +30,13 @@ ChatModelInfo model_info(const Settings& settings, const ServedModel& model) {
   return info;
 }
 
-EngineOptions engine_options(const Settings& settings, std::size_t kv_bytes) {
+// Prefixes are kept apart by the file's name: two engines in one folder would drop each other's.
+EngineOptions engine_options(const Settings& settings, const ServedModelWish& wish) {
   EngineOptions options;
   options.step_rows_max = static_cast<std::int32_t>(settings.step_rows_max);
   options.running_max = static_cast<std::int32_t>(settings.streams_max);
   options.queue_max = static_cast<std::int32_t>(settings.queue_max);
-  options.kv_bytes_max = kv_bytes;
+  options.kv_bytes_max = wish.kv_bytes;
   options.prefix_cache = settings.prefix_cache;
   options.drafts = settings.drafts;
   options.draft_tokens_max = static_cast<std::int32_t>(settings.draft_tokens_max);
@@ -54,25 +44,25 @@ EngineOptions engine_options(const Settings& settings, std::size_t kv_bytes) {
   options.answer_s_max = settings.answer_seconds_max;
   options.queue_s_max = settings.queue_seconds_max;
   if (const std::string folder = state_folder(); settings.kv_on_disk && !folder.empty()) {
-    options.kv_folder = folder + "/prefixes";
+    options.kv_folder = folder + "/prefixes/" + std::filesystem::path(wish.path).stem().string();
   }
   options.kv_disk_bytes_max = settings.kv_disk.bytes;
   options.log = [](const std::string& line) { log_warning("prefix cache", {{"what", line}}); };
   return options;
 }
 
-ModelPlan model_plan(const Settings& settings, std::size_t kv_bytes) {
+ModelPlan model_plan(const Settings& settings, const ServedModelWish& wish) {
   ModelPlan plan;
-  plan.flags.path = settings.model_path;
+  plan.flags.path = wish.path;
   plan.flags.threads = static_cast<int>(settings.threads);
   plan.flags.context = static_cast<std::int32_t>(settings.context);
   plan.flags.kv = settings.kv_type;
   plan.flags.no_pack_cache = !settings.pack_cache;
-  plan.tokenizer_path = settings.tokenizer_path;
+  plan.tokenizer_path = wish.tokenizer_path;
   plan.max_rows = static_cast<std::int32_t>(settings.step_rows_max);
   plan.max_outputs = static_cast<std::int32_t>(
       std::min(settings.step_rows_max, settings.streams_max + settings.draft_tokens_max));
-  plan.kv_bytes_max = kv_bytes;
+  plan.kv_bytes_max = wish.kv_bytes;
   return plan;
 }
 
@@ -90,28 +80,35 @@ Status check_model_file(const Settings& settings) {
   return {};
 }
 
+std::uint64_t ServedModel::memory_bytes() const {
+  const EngineStats stats = engine->stats();
+  return loaded.file->file().bytes().size() + stats.page_bytes * stats.pages_max;
+}
+
+std::size_t ServedModel::busy() const { return engine->busy(); }
+
+void ServedModel::end_all(const std::string& why) { engine->end_all(why); }
+
 Result<std::shared_ptr<ServedModel>> load_served_model(const Settings& settings,
+                                                       const ServedModelWish& wish,
                                                        RateLimiter& tokens,
                                                        const LoadProgress& progress) {
-  const std::size_t kv_bytes =
-      settings.kv_memory.bytes != 0 ? settings.kv_memory.bytes : default_kv_bytes_max();
   auto model = std::make_shared<ServedModel>();
-  auto loaded = load_model(model_plan(settings, kv_bytes), progress);
+  auto loaded = load_model(model_plan(settings, wish), progress);
   if (!loaded) return pass_on(loaded);
   model->loaded = std::move(*loaded);
   model->steps = std::make_unique<SmolLm3StepModel>(*model->loaded.model, *model->loaded.file,
                                                     *model->loaded.backend);
-  auto engine = Engine::start(*model->steps, engine_options(settings, kv_bytes));
+  auto engine = Engine::start(*model->steps, engine_options(settings, wish));
   if (!engine) return pass_on(engine);
-  model->engine = std::move(*engine);
   if (settings.tokens_per_minute > 0) {
-    model->engine = std::make_unique<MeteredEngine>(std::move(model->engine), tokens);
+    *engine = std::make_unique<MeteredEngine>(std::move(*engine), tokens);
   }
+  model->engine = std::make_unique<InterruptibleEngine>(std::move(*engine));
   auto prompts = PromptBuilder::from_gguf(*model->loaded.file, model->loaded.tokenizer);
   if (!prompts) return pass_on(prompts);
-  model->chat =
-      std::make_unique<ChatService>(*model->engine, model->loaded.tokenizer, *prompts,
-                                    model_info(settings, *model), model->steps->vocab_size());
+  model->chat = std::make_unique<ChatService>(*model->engine, model->loaded.tokenizer, *prompts,
+                                              model_info(wish, *model), model->steps->vocab_size());
   return model;
 }
 

@@ -75,6 +75,8 @@ ServerApp::~ServerApp() { stop(); }
 Status ServerApp::start(int inherited_socket, ServerEvents events) {
   if (auto keys = load_keys(); !keys) return keys;
   if (auto opened = open_store(); !opened) return opened;
+  models_ = std::make_unique<ServerModels>(settings_, tokens_, "", events.progress,
+                                           [this] { begin_turns(); });
   auto router = make_router();
   if (!router) return pass_on(router);
   auto server = http::Server::start(server_options(settings_, inherited_socket), std::move(*router),
@@ -83,7 +85,7 @@ Status ServerApp::start(int inherited_socket, ServerEvents events) {
   server_ = std::move(*server);
   running_server_ = server_.get();
   purge_now_and_then();
-  loader_ = std::thread([this, events = std::move(events)] { load(events); });
+  models_->start([loaded = std::move(events.loaded)](Status status) { loaded(std::move(status)); });
   return {};
 }
 
@@ -110,42 +112,27 @@ Status ServerApp::open_store() {
   return {};
 }
 
-void ServerApp::load(ServerEvents events) {
-  const auto progress = [&](std::uint64_t done, std::uint64_t total) {
-    load_percent_ = static_cast<int>(done * 100 / std::max<std::uint64_t>(total, 1));
-    if (events.progress) events.progress(done, total);
-  };
-  auto loaded = load_served_model(settings_, tokens_, progress);
-  if (!loaded) {
-    const std::lock_guard lock(mutex_);
-    load_error_ = loaded.error().message;
-  } else {
-    std::shared_ptr<TurnService> turns = TurnService::make(*(*loaded)->chat, *store_);
-    turns->recover();
-    const std::lock_guard lock(mutex_);
-    model_ = std::move(*loaded);
-    turns_ = std::move(turns);
-  }
-  warm_prefixes();
-  events.loaded(loaded ? Status() : tl::unexpected(loaded.error()));
+// Answers that a crash cut off are taken up by the model that gave them, so not before one runs.
+void ServerApp::begin_turns() {
+  if (turns()) return;
+  std::shared_ptr<TurnService> turns = TurnService::make(
+      [this]() -> Result<std::shared_ptr<ChatService>> {
+        auto served = models_->chosen();
+        if (!served) return pass_on(served);
+        ChatService* const chat = (*served)->chat.get();
+        return std::shared_ptr<ChatService>(std::move(*served), chat);
+      },
+      *store_);
+  turns->recover();
+  const std::lock_guard lock(mutex_);
+  if (!stopping_ && !turns_) turns_ = std::move(turns);
 }
 
 Result<http::Router> ServerApp::make_router() {
-  api_.model = [this](std::string_view name) -> Result<std::shared_ptr<ChatService>> {
-    auto served = model();
-    if (!served) return fail(ErrorCode::kUnavailable, readiness().reason);
-    if (!api::names_model(name, served->chat->info())) {
-      return fail(ErrorCode::kNotFound, "there is no model '" + std::string(name) +
-                                            "' here; GET /v1/models lists what there is");
-    }
-    ChatService* const chat = served->chat.get();
-    return std::shared_ptr<ChatService>(std::move(served), chat);
+  api_.model = [this](const std::string& name, const api::TakeModel& take) {
+    models_->find(name, take);
   };
-  api_.models = [this] {
-    std::vector<ChatModelInfo> infos;
-    if (const auto served = model()) infos.push_back(served->chat->info());
-    return infos;
-  };
+  api_.models = [this] { return models_->listed(); };
   api_.workers = workers_.get_executor();
   api_.store = store_.get();
   api_.shared_prefixes = settings_.share_prefixes;
@@ -154,7 +141,7 @@ Result<http::Router> ServerApp::make_router() {
   ops::add_sign_in_routes(router, keys_);
   api::add_api_routes(router, api_);
   auto page = page_context(
-      *store_, [this] { return status(); }, [this] { return turns(); }, NOTSO_VERSION);
+      *store_, *models_, [this] { return status(); }, [this] { return turns(); }, NOTSO_VERSION);
   if (auto added = ui::add_ui_routes(router, std::move(page)); !added) return pass_on(added);
   return router;
 }
@@ -178,7 +165,7 @@ ops::OpsStatus ServerApp::status() const {
   status.version = NOTSO_VERSION;
   status.readiness = readiness();
   status.store = store_->health();
-  if (const auto served = model()) {
+  if (const auto served = models_->peek()) {
     status.model = served->chat->info();
     status.engine = served->engine->stats();
   }
@@ -191,26 +178,16 @@ ops::OpsStatus ServerApp::status() const {
 
 ops::Readiness ServerApp::readiness() const {
   if (stopping_) return {false, "the server is stopping"};
-  const std::lock_guard lock(mutex_);
-  if (!load_error_.empty()) return {false, "the model cannot be loaded: " + load_error_};
-  if (model_ == nullptr) {
-    return {false, "the model is being loaded: " + std::to_string(load_percent_) + "%"};
-  }
-  return {true, ""};
+  return models_->readiness();
 }
 
-std::shared_ptr<ServedModel> ServerApp::model() const {
-  const std::lock_guard lock(mutex_);
-  return model_;
-}
-
-std::shared_ptr<TurnService> ServerApp::turns() const {
+std::shared_ptr<TurnService> ServerApp::turns() {
   const std::lock_guard lock(mutex_);
   return turns_;
 }
 
 std::string ServerApp::model_line() const {
-  const auto served = model();
+  const auto served = models_->peek();
   if (!served) return "";
   const EngineStats stats = served->engine->stats();
   const ChatModelInfo& info = served->chat->info();
@@ -238,7 +215,7 @@ void ServerApp::reload() {
 // The date in the system prompt changes while the server runs; doing this with every purge costs
 // nothing when it has not.
 void ServerApp::warm_prefixes() {
-  const auto served = model();
+  const auto served = models_->peek();
   if (!served || !settings_.prefix_cache) return;
   if (const Status warmed = warm_system_prefixes(*served->chat); !warmed) {
     log_warning("the system prompt is not read ahead", {{"why", warmed.error().message}});
@@ -268,16 +245,15 @@ void ServerApp::purge_now_and_then() {
 void ServerApp::stop() {
   if (stopping_.exchange(true)) return;
   if (server_) server_->stop();
-  // Loading cannot be stopped half-way; who does not want to wait sends a second signal.
-  if (loader_.joinable()) loader_.join();
   if (const auto running = turns()) running->shut_down();
   boost::asio::post(workers_, [this] { purge_timer_.cancel(); });
   workers_.join();
   {
     const std::lock_guard lock(mutex_);
     turns_.reset();
-    model_.reset();
   }
+  // Loading cannot be stopped half-way; who does not want to wait sends a second signal.
+  if (models_) models_->stop();
   store_.reset();
 }
 

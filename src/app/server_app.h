@@ -1,5 +1,5 @@
 // The server put together: settings to keys, store, HTTP, model, engine, chat and turns. It is up
-// as soon as its port is; the model is loaded meanwhile on a thread of its own.
+// as soon as its port is; models are loaded meanwhile, and may change while it runs.
 #pragma once
 
 #include <atomic>
@@ -8,9 +8,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 
-#include "app/served_model.h"
+#include "app/server_models.h"
 #include "app/settings.h"
 #include "base/result.h"
 #include "service/access/api_keys.h"
@@ -28,7 +27,7 @@ namespace notso {
 struct ServerEvents {
   // Bytes of the weights that are packed; from the loading thread.
   LoadProgress progress;
-  // The model is ready, or cannot be; once, from the loading thread.
+  // The first model is ready, cannot be, or there is none; once, from the loading thread.
   std::function<void(Status)> loaded;
 };
 
@@ -45,7 +44,7 @@ class ServerApp {
   [[nodiscard]] Status start(int inherited_socket, ServerEvents events);
 
   [[nodiscard]] std::string url() const { return server_->url(); }
-  // One line about the model, its device and its memory, for the log; once it is loaded.
+  // One line about the model, its device and its memory, for the log; "" without one.
   [[nodiscard]] std::string model_line() const;
 
   // Reads keys and certificates again; what fails is logged and stays as it was.
@@ -55,7 +54,7 @@ class ServerApp {
   void stop();
 
  private:
-  void load(ServerEvents events);
+  void begin_turns();
   [[nodiscard]] Status load_keys();
   [[nodiscard]] Status open_store();
   [[nodiscard]] Result<http::Router> make_router();
@@ -64,8 +63,7 @@ class ServerApp {
   void purge_now_and_then();
   void warm_prefixes();
 
-  [[nodiscard]] std::shared_ptr<ServedModel> model() const;
-  [[nodiscard]] std::shared_ptr<TurnService> turns() const;
+  [[nodiscard]] std::shared_ptr<TurnService> turns();
   [[nodiscard]] ops::Readiness readiness() const;
 
   Settings settings_;
@@ -79,13 +77,10 @@ class ServerApp {
   std::unique_ptr<SessionStore> store_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<ServedModel> model_;  // under mutex_: none while it loads
-  std::shared_ptr<TurnService> turns_;  // under mutex_
-  std::string load_error_;              // under mutex_
-  std::atomic<int> load_percent_{0};
+  std::shared_ptr<TurnService> turns_;  // under mutex_: none until a model has run
   std::atomic<bool> stopping_{false};
 
-  std::thread loader_;
+  std::unique_ptr<ServerModels> models_;
   std::unique_ptr<http::Server> server_;
   // The same for handlers, which may run before start() has it.
   std::atomic<const http::Server*> running_server_{nullptr};

@@ -53,6 +53,10 @@ struct Settings {
   std::int64_t threads = 0;
   std::string kv_type = "f16";
   bool pack_cache = true;
+  ByteSize model_memory_max;
+  double model_idle_seconds_max = 600;
+  bool manage_models = true;
+  std::string offered_model = "Q4_K_M";
   // engine
   ByteSize kv_memory;
   std::int64_t streams_max = 64;

@@ -68,12 +68,25 @@ constexpr std::array kModel = {
                 "f16 q8_0"},
     SettingInfo{"model.pack_cache", "--pack-cache", nullptr, &S::pack_cache, "",
                 "Keep packed weights in the cache folder, so that the next start is quick"},
+    SettingInfo{"model.memory_max", "--model-memory", nullptr, &S::model_memory_max, "SIZE",
+                "Most memory for all models that run at once, with their keys and values; a model "
+                "that nobody uses makes room for one that is asked for",
+                0, 64 * kTib, "", "as the machine has"},
+    SettingInfo{"model.idle_seconds_max", "--model-idle-seconds", nullptr,
+                &S::model_idle_seconds_max, "S",
+                "A model beside the chosen one that nobody asks for so long is unloaded; 0: never",
+                0, kDay},
+    SettingInfo{"model.manage", "--manage-models", nullptr, &S::manage_models, "",
+                "Let the page switch models and download new ones"},
+    SettingInfo{"model.offer", "--offer", nullptr, &S::offered_model, "NAME",
+                "The model that the page offers to download where there is none; 'notso pull "
+                "--list' has the names"},
 };
 
 constexpr std::array kEngine = {
     SettingInfo{"engine.kv_memory", "--kv-memory", nullptr, &S::kv_memory, "SIZE",
-                "Memory for keys and values of all conversations; never exceeded", 0, 64 * kTib, "",
-                "from the machine's memory"},
+                "Memory for keys and values of all conversations with a model; never exceeded", 0,
+                64 * kTib, "", "from the machine's memory"},
     SettingInfo{"engine.streams_max", "--streams", nullptr, &S::streams_max, "N",
                 "Most answers that are written at once; the others wait", 1, 1024},
     SettingInfo{"engine.queue_max", "--queue", nullptr, &S::queue_max, "N",

@@ -91,7 +91,6 @@ TEST_F(Serve, WrongFlagsAreExitCodeTwo) {
 }
 
 TEST_F(Serve, WhatIsMissingIsNamedInOneLine) {
-  expect_refusal(serve({}), "there is no model on this machine yet");
   expect_refusal(serve({"-m", "no/such.gguf"}), "'no/such.gguf': no such file");
   expect_refusal(serve({"-m", model(), "--config", "no/such.toml"}), "'no/such.toml'");
   expect_refusal(serve(flags({"--api-keys", "no/such.keys"})), "keys file 'no/such.keys'");

@@ -36,7 +36,7 @@ asio::awaitable<ApiResult<void>> answer(const ApiContext& context, http::Exchang
                                         const json::object& body) {
   const auto call = read_messages_call(body, context);
   if (!call) co_return tl::unexpected(call.error());
-  const auto service = find_model(context, call->model);
+  const auto service = co_await find_model(context, call->model);
   if (!service) co_return tl::unexpected(service.error());
   std::size_t prompt_tokens = 0;
   if (call->stream) {
@@ -65,7 +65,7 @@ asio::awaitable<ApiResult<void>> count_tokens(const ApiContext& context, http::E
                                               const json::object& body) {
   const auto call = read_messages_prompt(body);
   if (!call) co_return tl::unexpected(call.error());
-  const auto service = find_model(context, call->model);
+  const auto service = co_await find_model(context, call->model);
   if (!service) co_return tl::unexpected(service.error());
   const auto counted = co_await count(context, *service, call->request);
   if (!counted) co_return tl::unexpected(counted.error());

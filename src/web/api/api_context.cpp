@@ -15,12 +15,11 @@ bool names_model(std::string_view name, const ChatModelInfo& info) {
 
 ApiContext context_of(std::shared_ptr<ChatService> service) {
   ApiContext context;
-  context.models = [service] { return std::vector<ChatModelInfo>{service->info()}; };
-  context.model = [service = std::move(service)](
-                      std::string_view name) -> Result<std::shared_ptr<ChatService>> {
-    if (names_model(name, service->info())) return service;
-    return fail(ErrorCode::kNotFound, fmt::format("there is no model '{}'; this server runs '{}'",
-                                                  name, service->info().name));
+  context.models = [service] { return std::vector<ListedModel>{{service->info(), true}}; };
+  context.model = [service = std::move(service)](const std::string& name, const TakeModel& take) {
+    if (names_model(name, service->info())) return take(service);
+    take(fail(ErrorCode::kNotFound, fmt::format("there is no model '{}'; this server runs '{}'",
+                                                name, service->info().name)));
   };
   return context;
 }

@@ -20,13 +20,24 @@ class SessionStore;
 
 namespace notso::api {
 
+// A model that can be asked for.
+struct ListedModel {
+  ChatModelInfo info;
+  bool loaded = true;  // else it is when somebody asks
+};
+
+// Takes a model, or why there is none: kNotFound, kUnavailable while it is being loaded,
+// kResourceExhausted.
+using TakeModel = std::function<void(Result<std::shared_ptr<ChatService>>)>;
+
 // Must outlive the server whose handlers use it; constant once that runs.
 struct ApiContext {
-  // The model of this name. kNotFound: there is none; kUnavailable: it is being loaded. Whoever
-  // holds the pointer may use the service, also when another model takes its place meanwhile.
-  std::function<Result<std::shared_ptr<ChatService>>(std::string_view name)> model;
-  // What can be asked for, the one that runs first.
-  std::function<std::vector<ChatModelInfo>()> models;
+  // Gives the model of this name, once, from any thread: at once if it is there or cannot be, or
+  // when it is loaded. The one without a name is given, or refused, before the call returns.
+  // Whoever holds the pointer may use the service, also when another model takes its place.
+  std::function<void(const std::string& name, TakeModel take)> model;
+  // What can be asked for, the one that answers without a name first.
+  std::function<std::vector<ListedModel>()> models;
   // Where prompts are rendered and grammars compiled, which may take a second: threads that no
   // connection waits for. Empty: on the connection's own.
   boost::asio::any_io_executor workers;

@@ -17,7 +17,7 @@ asio::awaitable<ApiResult<void>> complete(const ApiContext& context, http::Excha
                                           const json::object& body) {
   auto call = read_completion_call(body, context);
   if (!call) co_return tl::unexpected(call.error());
-  const auto service = find_model(context, call->model);
+  const auto service = co_await find_model(context, call->model);
   if (!service) co_return tl::unexpected(service.error());
   const Tokenizer& tokenizer = (*service)->tokenizer();
   if (auto read = read_prompts(body, context, tokenizer, *call); !read) co_return read;

@@ -30,9 +30,9 @@ using ErrorShape = std::string (*)(int status, const ApiError& error);
 [[nodiscard]] http::Response server_error(int status, const std::string& message,
                                           ErrorShape shape = openai_error_body);
 
-// The service for the model that a request names; errors are those of an API.
-[[nodiscard]] ApiResult<std::shared_ptr<ChatService>> find_model(const ApiContext& context,
-                                                                 std::string_view name);
+// The service for the model that a request names, once it is loaded; errors are those of an API.
+[[nodiscard]] boost::asio::awaitable<ApiResult<std::shared_ptr<ChatService>>> find_model(
+    const ApiContext& context, std::string_view name);
 
 // What answers a request whose body is a JSON object. What it refuses is answered for it.
 using JsonHandler = std::function<boost::asio::awaitable<ApiResult<void>>(

@@ -49,7 +49,7 @@ struct OllamaCall {
 [[nodiscard]] std::string ollama_loaded_body(const OllamaCall& call);
 
 // What /api/tags and /api/ps list, and what /api/show says of one model.
-[[nodiscard]] std::string ollama_list_body(const std::vector<ChatModelInfo>& models, bool running);
+[[nodiscard]] std::string ollama_list_body(const std::vector<ListedModel>& models, bool running);
 [[nodiscard]] std::string ollama_show_body(const ChatModelInfo& model);
 
 // The lines of a streamed answer.

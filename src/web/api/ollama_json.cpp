@@ -118,9 +118,10 @@ std::string ollama_loaded_body(const OllamaCall& call) {
   return json::serialize(object);
 }
 
-std::string ollama_list_body(const std::vector<ChatModelInfo>& models, bool running) {
+std::string ollama_list_body(const std::vector<ListedModel>& models, bool running) {
   json::array list;
-  for (const ChatModelInfo& model : models) {
+  for (const auto& [model, loaded] : models) {
+    if (running && !loaded) continue;
     json::object object{{"name", model.name}, {"model", model.name}};
     object["modified_at"] = timestamp(model.created_unix_s * 1'000'000);
     object["size"] = model.file_bytes;

@@ -23,7 +23,7 @@ asio::awaitable<ApiResult<void>> answer(const ApiContext& context, http::Exchang
                                         const json::object& body, ReadCall read) {
   auto call = read(body, context);
   if (!call) co_return tl::unexpected(call.error());
-  const auto service = find_model(context, ollama_name(call->model));
+  const auto service = co_await find_model(context, ollama_name(call->model));
   if (!service) co_return tl::unexpected(service.error());
   if (call->model.empty()) call->model = (*service)->info().name;
   const Tokenizer& tokenizer = (*service)->tokenizer();
@@ -56,10 +56,15 @@ asio::awaitable<ApiResult<void>> show(const ApiContext& context, http::Exchange&
   // Older clients write "name".
   fields.string(fields.has("model") ? "model" : "name", 1024, name);
   if (fields.error()) co_return tl::unexpected(*fields.error());
-  const auto service = find_model(context, ollama_name(name));
-  if (!service) co_return tl::unexpected(service.error());
-  co_await exchange.respond(json_response(ollama_show_body((*service)->info())));
-  co_return ApiResult<void>();
+  const auto models = context.models();
+  for (const ListedModel& model : models) {
+    if (!names_model(ollama_name(name), model.info)) continue;
+    co_await exchange.respond(json_response(ollama_show_body(model.info)));
+    co_return ApiResult<void>();
+  }
+  ApiError error(ErrorCode::kNotFound, "model", "there is no model '" + name + "'");
+  error.reason = "model_not_found";
+  co_return tl::unexpected(std::move(error));
 }
 
 asio::awaitable<void> list(const ApiContext& context, http::Exchange& exchange, bool running) {

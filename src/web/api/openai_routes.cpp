@@ -34,12 +34,14 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kNotImpl
     {"/v1/realtime/{rest...}", "realtime sessions"},
 }};
 
-json::object model_object(const ChatModelInfo& info) {
+json::object model_object(const ListedModel& model) {
+  const ChatModelInfo& info = model.info;
   json::object object;
   object["id"] = info.name;
   object["object"] = "model";
   object["created"] = info.created_unix_s;
   object["owned_by"] = "notso";
+  object["loaded"] = model.loaded;
   object["meta"] = {{"n_ctx", info.context},
                     {"size", info.file_bytes},
                     {"n_params", info.parameters},
@@ -50,7 +52,7 @@ json::object model_object(const ChatModelInfo& info) {
 
 asio::awaitable<void> list_models(const ApiContext& context, http::Exchange& exchange) {
   json::array list;
-  for (const ChatModelInfo& info : context.models()) list.push_back(model_object(info));
+  for (const ListedModel& model : context.models()) list.push_back(model_object(model));
   json::object object{{"object", "list"}};
   object["data"] = std::move(list);
   co_await exchange.respond(json_response(json::serialize(object)));
@@ -59,9 +61,9 @@ asio::awaitable<void> list_models(const ApiContext& context, http::Exchange& exc
 asio::awaitable<void> show_model(const ApiContext& context, http::Exchange& exchange) {
   const auto name = exchange.request().path_parameter("model");
   const auto models = context.models();
-  for (const ChatModelInfo& info : models) {
-    if (!names_model(name, info)) continue;
-    co_await exchange.respond(json_response(json::serialize(model_object(info))));
+  for (const ListedModel& model : models) {
+    if (!names_model(name, model.info)) continue;
+    co_await exchange.respond(json_response(json::serialize(model_object(model))));
     co_return;
   }
   ApiError error(ErrorCode::kNotFound, "model", fmt::format("there is no model '{}'", name));
@@ -73,7 +75,7 @@ asio::awaitable<ApiResult<void>> complete_chat(const ApiContext& context, http::
                                                const json::object& body) {
   const auto call = read_chat_call(body, context);
   if (!call) co_return tl::unexpected(call.error());
-  const auto service = find_model(context, call->model);
+  const auto service = co_await find_model(context, call->model);
   if (!service) co_return tl::unexpected(service.error());
   auto run = co_await AnswerRun::start(context, exchange, *service, choices_of(*call));
   if (!run) co_return tl::unexpected(std::move(run.error()));

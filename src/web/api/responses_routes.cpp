@@ -66,7 +66,7 @@ asio::awaitable<ApiResult<void>> respond(const ApiContext& context, http::Exchan
                                          const json::object& body) {
   auto call = read_response_call(body, context);
   if (!call) co_return tl::unexpected(std::move(call.error()));
-  const auto service = find_model(context, call->model);
+  const auto service = co_await find_model(context, call->model);
   if (!service) co_return tl::unexpected(service.error());
   const ChatModelInfo& info = (*service)->info();
   const auto complete = co_await set_messages(context, exchange, info, *call);

@@ -28,23 +28,19 @@ json::value piece_value(const Tokenizer& tokenizer, TokenId token) {
   return numbers;
 }
 
-ApiResult<std::string> tokenize(const ApiContext& context, const json::object& body) {
+ApiResult<std::string> tokenize(ChatService& service, const json::object& body) {
   Fields fields(body);
-  std::string model;
   std::string content;
   bool with_pieces = false;
   bool parse_special = true;
   bool add_special = false;
-  fields.string("model", 1024, model);
   if (!fields.has("content")) fields.refuse("content", "is missing");
   fields.string("content", kTextBytesMax, content);
   fields.boolean("with_pieces", with_pieces);
   fields.boolean("parse_special", parse_special);
   fields.boolean("add_special", add_special);
   if (fields.error()) return tl::unexpected(*fields.error());
-  const auto service = find_model(context, model);
-  if (!service) return tl::unexpected(service.error());
-  const Tokenizer& tokenizer = (*service)->tokenizer();
+  const Tokenizer& tokenizer = service.tokenizer();
   std::vector<TokenId> ids;
   if (add_special && tokenizer.add_bos() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
   const TextSpan span{content, parse_special};
@@ -62,16 +58,12 @@ ApiResult<std::string> tokenize(const ApiContext& context, const json::object& b
   return json::serialize(object);
 }
 
-ApiResult<std::string> detokenize(const ApiContext& context, const json::object& body) {
+ApiResult<std::string> detokenize(ChatService& service, const json::object& body) {
   Fields fields(body);
-  std::string model;
-  fields.string("model", 1024, model);
   if (!fields.has("tokens")) fields.refuse("tokens", "is missing");
   const json::array* array = fields.array("tokens", kTokensMax);
   if (fields.error()) return tl::unexpected(*fields.error());
-  const auto service = find_model(context, model);
-  if (!service) return tl::unexpected(service.error());
-  const Tokenizer& tokenizer = (*service)->tokenizer();
+  const Tokenizer& tokenizer = service.tokenizer();
   const auto ids = read_token_ids(*array, "tokens", tokenizer.vocab_size());
   if (!ids) return tl::unexpected(ids.error());
   Utf8Stream stream;
@@ -81,25 +73,21 @@ ApiResult<std::string> detokenize(const ApiContext& context, const json::object&
   return json::serialize(json::object{{"content", text}});
 }
 
-ApiResult<std::string> apply_template(const ApiContext& context, const json::object& body) {
+ApiResult<std::string> apply_template(ChatService& service, const json::object& body) {
   Fields fields(body);
-  std::string model;
-  fields.string("model", 1024, model);
   bool add_generation_prompt = true;
   fields.boolean("add_generation_prompt", add_generation_prompt);
   if (fields.error()) return tl::unexpected(*fields.error());
   auto request = read_conversation(body);
   if (!request) return tl::unexpected(request.error());
   request->prompt_options.add_generation_prompt = add_generation_prompt;
-  const auto service = find_model(context, model);
-  if (!service) return tl::unexpected(service.error());
-  auto prompt = (*service)->render(request->messages, request->prompt_options);
+  auto prompt = service.render(request->messages, request->prompt_options);
   if (!prompt) return tl::unexpected(ApiError(std::move(prompt.error())));
   return json::serialize(
       json::object{{"prompt", prompt->text()}, {"count", prompt->tokens.size()}});
 }
 
-using Answer = ApiResult<std::string> (*)(const ApiContext&, const json::object&);
+using Answer = ApiResult<std::string> (*)(ChatService&, const json::object&);
 
 void add_route(http::Router& router, const ApiContext& context, std::string_view path,
                Answer answer) {
@@ -107,7 +95,13 @@ void add_route(http::Router& router, const ApiContext& context, std::string_view
              json_handler(context,
                           [&context, answer](http::Exchange& exchange, const json::object& body)
                               -> asio::awaitable<ApiResult<void>> {
-                            auto made = answer(context, body);
+                            Fields fields(body);
+                            std::string name;
+                            fields.string("model", 1024, name);
+                            if (fields.error()) co_return tl::unexpected(*fields.error());
+                            const auto service = co_await find_model(context, name);
+                            if (!service) co_return tl::unexpected(service.error());
+                            auto made = answer(**service, body);
                             if (!made) co_return tl::unexpected(made.error());
                             co_await exchange.respond(json_response(std::move(*made)));
                             co_return ApiResult<void>();

@@ -16,7 +16,8 @@ namespace notso::ops {
 // Whether requests would be answered now.
 struct Readiness {
   bool ready = false;
-  std::string reason;  // why not: "the model is loading: 43%"
+  // Why not ("the model is being loaded: 43%"), or why another model answers than was wanted.
+  std::string reason;
 };
 
 // What the process uses.

@@ -54,8 +54,8 @@ json::object engine_object(const EngineStats& stats) {
 json::object health_object(const OpsStatus& status) {
   return {{"live", true},
           {"ready", status.readiness.ready},
-          {"reason",
-           status.readiness.ready ? json::value(nullptr) : json::value(status.readiness.reason)}};
+          {"reason", status.readiness.reason.empty() ? json::value(nullptr)
+                                                     : json::value(status.readiness.reason)}};
 }
 
 }  // namespace

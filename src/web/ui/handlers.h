@@ -16,10 +16,19 @@ boost::asio::awaitable<void> post_rename(Ui& ui, http::Exchange& exchange);
 boost::asio::awaitable<void> post_delete(Ui& ui, http::Exchange& exchange);
 boost::asio::awaitable<void> post_restore(Ui& ui, http::Exchange& exchange);
 
-// panel_handlers.cpp: settings, model, status, help, theme.
+// model_handlers.cpp: which models there are, which one answers, and downloads.
+boost::asio::awaitable<void> get_model(Ui& ui, http::Exchange& exchange);
+boost::asio::awaitable<void> get_model_banner(Ui& ui, http::Exchange& exchange);
+boost::asio::awaitable<void> get_model_list(Ui& ui, http::Exchange& exchange);
+boost::asio::awaitable<void> get_model_progress(Ui& ui, http::Exchange& exchange);
+boost::asio::awaitable<void> post_model_choose(Ui& ui, http::Exchange& exchange);
+boost::asio::awaitable<void> post_model_download(Ui& ui, http::Exchange& exchange);
+boost::asio::awaitable<void> post_model_cancel(Ui& ui, http::Exchange& exchange);
+boost::asio::awaitable<void> post_model_discard(Ui& ui, http::Exchange& exchange);
+
+// panel_handlers.cpp: settings, status, help, theme.
 boost::asio::awaitable<void> get_settings(Ui& ui, http::Exchange& exchange);
 boost::asio::awaitable<void> post_settings(Ui& ui, http::Exchange& exchange);
-boost::asio::awaitable<void> get_model(Ui& ui, http::Exchange& exchange);
 boost::asio::awaitable<void> get_status(Ui& ui, http::Exchange& exchange);
 boost::asio::awaitable<void> get_help(Ui& ui, http::Exchange& exchange);
 boost::asio::awaitable<void> get_badge(Ui& ui, http::Exchange& exchange);
@@ -47,6 +56,11 @@ boost::asio::awaitable<void> post_thinking(Ui& ui, http::Exchange& exchange);
 
 // stream_handler.cpp: the events of a chat.
 boost::asio::awaitable<void> get_stream(Ui& ui, http::Exchange& exchange);
+
+// Sends a panel: a piece for the dialog, or a page of its own.
+boost::asio::awaitable<void> send_panel(Ui& ui, http::Exchange& exchange, const char* name,
+                                        std::string heading, jinja::Dict variables,
+                                        int status = 200);
 
 // A chat with all its messages.
 struct OpenChat {

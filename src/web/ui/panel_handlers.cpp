@@ -1,4 +1,4 @@
-// The panels: settings, model, status, help; and the theme. Each is a page of its own without
+// The panels: settings, status, help; and the theme. Each is a page of its own without
 // scripts, and a piece for the dialog with them.
 #include <cmath>
 
@@ -16,19 +16,6 @@ namespace {
 
 constexpr std::int64_t kTokensMax = 1'000'000;
 constexpr std::size_t kSystemBytesMax = 64'000;
-
-asio::awaitable<void> send_panel(Ui& ui, http::Exchange& exchange, const char* name,
-                                 std::string heading, Dict variables, int status = 200) {
-  const http::Request& request = exchange.request();
-  if (wants_piece(request)) {
-    co_await send_page(ui, exchange, name, std::move(variables), status);
-    co_return;
-  }
-  variables.set("heading", Value::string(heading));
-  variables.set("body", Value::string(name));
-  (void)co_await add_chat_list(ui, request, variables);
-  co_await send_page(ui, exchange, "page.html", std::move(variables), status);
-}
 
 // Reads the form into `settings`; says what is wrong.
 std::string read_settings(const Form& form, TurnSettings& settings) {
@@ -60,6 +47,19 @@ Value chat_value(const Conversation& chat) {
 }
 
 }  // namespace
+
+asio::awaitable<void> send_panel(Ui& ui, http::Exchange& exchange, const char* name,
+                                 std::string heading, Dict variables, int status) {
+  const http::Request& request = exchange.request();
+  if (wants_piece(request)) {
+    co_await send_page(ui, exchange, name, std::move(variables), status);
+    co_return;
+  }
+  variables.set("heading", Value::string(heading));
+  variables.set("body", Value::string(name));
+  (void)co_await add_chat_list(ui, request, variables);
+  co_await send_page(ui, exchange, "page.html", std::move(variables), status);
+}
 
 asio::awaitable<void> get_settings(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
@@ -119,14 +119,6 @@ asio::awaitable<void> post_settings(Ui& ui, http::Exchange& exchange) {
   outcome.notice = "The settings are saved.";
   outcome.thinking = settings.thinking;
   co_await send_outcome(exchange, std::move(outcome));
-}
-
-asio::awaitable<void> get_model(Ui& ui, http::Exchange& exchange) {
-  Dict variables = common_variables(ui, exchange.request());
-  variables.set("panel_title", Value::string("Model"));
-  variables.set("facts", facts_value(ui.context.model_facts()));
-  variables.set("models", facts_value(ui.context.models()));
-  co_await send_panel(ui, exchange, "model.html", "Model", std::move(variables));
 }
 
 asio::awaitable<void> get_status(Ui& ui, http::Exchange& exchange) {

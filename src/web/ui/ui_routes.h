@@ -23,7 +23,7 @@ struct UiContext {
   std::function<UiModel()> model;
   std::function<std::vector<UiFact>()> model_facts;   // what runs, device, memory, speed
   std::function<std::vector<UiFact>()> server_facts;  // requests, queue, cache
-  std::function<std::vector<UiFact>()> models;        // other models on disk; may be empty
+  UiModelActions models;
   std::string version;
 };
 

@@ -190,6 +190,7 @@ jinja::Dict common_variables(const Ui& ui, const http::Request& request) {
   const std::string theme = cookie(request, "theme");
   variables.set("theme", Value::string(theme == "light" || theme == "dark" ? theme : ""));
   variables.set("model", model_value(ui.context.model()));
+  variables.set("models", models_value(ui.context.models.models()));
   variables.set("commands", commands_value());
   variables.set("starters", starters());
   variables.set("query", Value::string(parameter(request, "q")));

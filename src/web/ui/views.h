@@ -44,6 +44,9 @@ inline constexpr std::size_t kTurnsShown = 30;
 // `model` of the frame.
 [[nodiscard]] jinja::Value model_value(const UiModel& model);
 
+// `models` of banner.html, models.html and progress.html.
+[[nodiscard]] jinja::Value models_value(const UiModels& models);
+
 // The buttons for other versions; undefined where there is one only.
 [[nodiscard]] jinja::Value branches_value(const Branches& branches);
 

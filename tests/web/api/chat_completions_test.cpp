@@ -340,8 +340,8 @@ TEST_F(ChatCompletions, UnknownModelsAre404) {
 }
 
 TEST_F(ChatCompletions, AModelThatIsStillLoadedIs503) {
-  context.model = [](std::string_view) -> Result<std::shared_ptr<ChatService>> {
-    return fail(ErrorCode::kUnavailable, "the model is being loaded");
+  context.model = [](const std::string&, const TakeModel& take) {
+    take(fail(ErrorCode::kUnavailable, "the model is being loaded"));
   };
   const Reply reply = post(kChat, hello());
   EXPECT_EQ(reply.status, 503);

@@ -46,7 +46,7 @@ ui::UiContext page_context(SessionStore& store, const std::shared_ptr<TurnServic
   context.server_facts = [] {
     return std::vector<ui::UiFact>{{"Running", "0 answers"}, {"Waiting", "0"}};
   };
-  context.models = [] { return std::vector<ui::UiFact>(); };
+  context.models.models = [] { return ui::UiModels(); };
   context.version = "test";
   return context;
 }

@@ -56,6 +56,7 @@ class PagesTest : public testing::Test {
     Dict all;
     all.set("theme", Value::string("dark"));
     all.set("model", model_value({UiModel::State::kReady, "Tiny", "", false}));
+    all.set("models", models_value({}));
     all.set("commands", commands_value());
     all.set("settings", settings_value({}));
     return all;
