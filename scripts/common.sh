@@ -33,10 +33,10 @@ fixed_addresses() {
   fi
 }
 
-# configure PRESET: makes build/PRESET ready.
+# configure PRESET [ARG...]: makes build/PRESET ready; further arguments go to cmake.
 configure() {
   use_ccache
-  quietly "$root/build/log/configure-$1.txt" cmake -S "$root" --preset "$1"
+  quietly "$root/build/log/configure-$1.txt" cmake -S "$root" --preset "$@"
 }
 
 # build PRESET [TARGET...]: builds a configured preset. A terminal shows ninja's progress line.
