@@ -1,11 +1,12 @@
 // The list of chats, commands, settings, theme, the keyboard and small windows.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
-import { answerText, closeBrowser, openPage, PageServer, send } from './lib/page.mjs';
+import { after, afterEach, before, test } from 'node:test';
+import { answerText, closeBrowser, closePages, openPage, PageServer, send } from './lib/page.mjs';
 
 const server = new PageServer();
 before(() => server.start());
+afterEach(closePages);
 after(async () => {
   await closeBrowser();
   await server.close();
@@ -159,8 +160,9 @@ test('/thinking and the switch change the same setting', async () => {
   await command(page, '/thinking off');
   await notice(page, 'without thinking');
   assert.equal(await page.isChecked('#thinking'), false);
+  const kept = page.waitForResponse(/\/thinking$/);
   await page.locator('#thinking').check();
-  await page.waitForTimeout(200);
+  await kept;
   await page.reload();
   assert.equal(await page.isChecked('#thinking'), true);
   await done(page);
@@ -169,7 +171,7 @@ test('/thinking and the switch change the same setting', async () => {
 test('/quote streams John 1:1-14', async () => {
   const page = await chat();
   await command(page, '/quote');
-  await page.locator('.md', { hasText: 'full of grace and truth' }).waitFor({ timeout: 30000 });
+  await page.locator('.md', { hasText: 'full of grace and truth' }).waitFor();
   const text = await answerText(page);
   assert.match(text, /^John 1:1-14\s+1 In the beginning was the Word/);
   for (let verse = 1; verse <= 14; verse += 1) assert.ok(text.includes(`\n${verse} `), verse);
@@ -237,6 +239,31 @@ test('the theme follows the system until it is chosen', async () => {
   await done(page);
 });
 
+test('surfaces are soft: raised at rest, pressed in when pressed', async () => {
+  const page = await chat();
+  const style = (selector, name) => page.locator(selector).first().evaluate(
+    (element, property) => getComputedStyle(element)[property], name);
+  assert.equal(await style('body', 'backgroundColor'), 'rgb(224, 229, 236)');
+  assert.equal(await style('body', 'color'), 'rgb(45, 52, 54)');
+  assert.equal(await style('.send', 'backgroundColor'), 'rgb(95, 39, 205)');
+  assert.equal(await style('.dot.ready', 'backgroundColor'), 'rgb(0, 210, 211)');
+  assert.match(await style('.new-chat', 'transition'), /box-shadow 0\.3s/);
+  assert.doesNotMatch(await style('.new-chat', 'boxShadow'), /inset/);
+  assert.equal((await style('.new-chat', 'boxShadow')).match(/rgba?\(/g).length, 2);
+  await page.hover('.new-chat');
+  await page.mouse.down();
+  await page.waitForFunction(
+    () => /inset/.test(getComputedStyle(document.querySelector('.new-chat')).boxShadow));
+  await page.mouse.move(0, 0);
+  await page.mouse.up();
+  assert.ok((await page.locator('.column').first().boundingBox()).width <= 800);
+  await page.setViewportSize({ width: 769, height: 800 });
+  assert.equal(await page.locator('#sidebar').isVisible(), true);
+  await page.setViewportSize({ width: 768, height: 800 });
+  assert.equal(await page.locator('#sidebar').isVisible(), false);
+  await done(page);
+});
+
 test('the context bar gives both numbers', async () => {
   const page = await chat();
   await page.locator('.context span', { hasText: /^\d+ \/ 4096 tokens$/ }).waitFor();
@@ -258,9 +285,7 @@ test('on a phone the list is a drawer and nothing is wider than the screen', asy
     .filter((element) => element.checkVisibility())
     .map((element) => ({ name: element.className || element.tagName,
       box: element.getBoundingClientRect() }))
-    .filter(({ name, box }) => box.height > 0 && (box.height < 44 || box.width < 36) &&
-      !/pill/.test(name))
-    .filter(({ name }) => name !== 'SUMMARY')
+    .filter(({ name, box }) => box.height > 0 && (box.height < 44 || box.width < 44))
     .map(({ name, box }) => `${name} ${box.width}x${box.height}`));
   assert.deepEqual(small, []);
   await page.keyboard.press('Escape');

@@ -1,8 +1,8 @@
 // Hostile text never runs, and everybody can use the page.
 import axe from 'axe-core';
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { chatOf, closeBrowser, openPage, PageServer, send } from './lib/page.mjs';
+import { after, afterEach, before, test } from 'node:test';
+import { chatOf, closeBrowser, closePages, openPage, PageServer, send } from './lib/page.mjs';
 
 const payloads = [
   '<script>window.pwned = 1</script>',
@@ -21,11 +21,16 @@ const payloads = [
 
 const stored = payloads.flatMap((text) => [text, text]);
 const server = new PageServer({ chats: payloads.map((text, index) =>
-  chatOf(text, index === 0 ? stored : ['question', text], index === 0 ? {
+  chatOf(text, index === 0 ? stored : ['question', '', text, text], index === 0 ? {
     24: { reasoning: payloads[1], tool_calls: [{ id: payloads[2], name: payloads[0],
       arguments: payloads[6] }], followups: payloads.slice(0, 3), error: payloads[1] },
-  } : {})) });
+  } : {
+    2: { finish: 'tool_calls', tool_calls: [{ id: 'call_1', name: text, arguments: text }] },
+    3: { role: 'tool', tool_call_id: 'call_1' },
+    4: { role: 'assistant' },
+  })) });
 before(() => server.start());
+afterEach(closePages);
 after(async () => {
   await closeBrowser();
   await server.close();
@@ -76,7 +81,8 @@ test('stored payloads stay text: titles, messages, thoughts, tools, suggestions'
   assert.equal(chats.length, payloads.length);
   for (const chat of chats) {
     await page.goto(server.url + chat);
-    await page.waitForTimeout(150);
+    for (const card of await page.locator('.tool > summary').all()) await card.click();
+    await page.waitForTimeout(100); // what would run has run
     await assertHarmless(page);
   }
   await page.fill('#search', 'pwned');

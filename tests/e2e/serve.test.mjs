@@ -1,11 +1,12 @@
 // The page on the real server and the real engine. The model's weights are random, so its words are
 // noise; where the text matters, /quote gives a known one.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { answerText, closeBrowser, ModelServer, openPage, send } from './lib/page.mjs';
+import { after, afterEach, before, test } from 'node:test';
+import { answerText, closeBrowser, closePages, ModelServer, openPage, send } from './lib/page.mjs';
 
 const server = new ModelServer();
 before(() => server.start());
+afterEach(closePages);
 after(async () => {
   await closeBrowser();
   await server.close();
@@ -22,7 +23,7 @@ async function done(page) {
   await page.context().close();
 }
 
-// Sets how long the answers of new chats are; 0: as the context allows.
+// Sets how long the answers of this chat are, or of new ones; 0: as the context allows.
 async function setLength(page, tokens) {
   await page.locator('.sidebar-foot a[aria-label="Settings"]').click();
   await page.locator('#panel[open] #s-max').fill(String(tokens));
@@ -76,45 +77,70 @@ test('/quote streams its text through the pipeline, exactly', async () => {
   const page = await home();
   await quote(page);
   await page.waitForURL(/chats/);
-  await page.locator('.md', { hasText: 'full of grace and truth' }).waitFor({ timeout: 60000 });
+  await page.locator('.md', { hasText: 'full of grace and truth' }).waitFor();
   assert.match(await answerText(page), /^John 1:1-14\s+1 In the beginning was the Word/);
   assert.match(await answerText(page), /King James Version$/);
   await done(page);
 });
 
+// Random weights end an answer when they like: asks until `reached` holds for one that still runs.
+async function askUntil(page, question, reached) {
+  for (let i = 0; i < 30; i += 1) {
+    await send(page, question, { wait: false });
+    if (await reached()) return;
+    await page.waitForFunction(() => !document.querySelector('#messages .busy'));
+  }
+  assert.fail('no answer was long enough');
+}
+
 test('a running answer is stopped from another tab', async () => {
   const page = await home();
+  await shortChat(page, 'hello');
   await setLength(page, 0);
-  await send(page, 'go on for long', { wait: false });
-  await page.locator('.bot .busy').waitFor();
   const other = await page.context().newPage();
   await other.goto(page.url());
-  await other.locator('.bot .busy').waitFor();
-  await other.locator('.stop').click();
-  await page.locator('.stopped', { hasText: 'Stopped' }).waitFor();
-  await other.locator('.stopped', { hasText: 'Stopped' }).waitFor();
+  const stopped = (tab) => tab.locator('.bot').last().locator('.stopped', { hasText: 'Stopped' });
+  const over = (tab, count) => tab.waitForFunction((turns) =>
+    document.querySelectorAll('.turn').length === turns && !document.querySelector('.bot .busy') &&
+    document.querySelector('.turn:last-child .end .actions'), count);
+  await askUntil(page, 'go on for long', async () => {
+    const turns = await page.locator('.turn').count();
+    await other.waitForFunction(
+      (count) => document.querySelectorAll('.turn .bot').length === count, turns);
+    await other.press('#text', 'Escape');
+    await over(page, turns);
+    await over(other, turns);
+    return await stopped(page).count() === 1 && await stopped(other).count() === 1;
+  });
   await done(page);
 });
 
 test('the server is killed in mid-answer, and the answer goes on where it was', async () => {
   const page = await home();
   await setLength(page, 0);
-  await send(page, 'tell me a long story', { wait: false });
-  await page.waitForFunction(() => {
-    const text = document.querySelector('.bot .parts')?.textContent ?? '';
-    return text.length > 400;
-  }, undefined, { timeout: 60000 });
-  await page.waitForTimeout(2500); // past a write of the running answer
-  await server.kill();
-  await page.locator('#link-state', { hasText: 'Trying again' }).waitFor();
   const text = () => page.locator('.bot .parts').last().evaluate((element) => element.textContent);
-  const before = (await text()).slice(0, 300);
-  await server.start();
-  await page.locator('#link-state button').click({ timeout: 8000 }).catch(() => {});
-  await page.waitForFunction(() => !document.querySelector('#link-state').childElementCount);
-  await page.waitForTimeout(1500);
-  assert.equal((await text()).slice(0, 300), before);
-  await page.locator('.stop').click({ timeout: 5000 }).catch(() => {});
+  let written = '';
+  await askUntil(page, 'tell me a long story', async () => {
+    const asked = Date.now();
+    // Past a write of the running answer to the store.
+    while (Date.now() - asked < 2500 && await page.locator('#messages .busy').count()) {
+      await page.waitForTimeout(100);
+    }
+    await server.kill();
+    written = await text();
+    const running = await page.locator('#messages .busy').count() === 1;
+    await server.start();
+    await page.waitForFunction(() => {
+      document.querySelector('#link-state button')?.click();
+      return !document.querySelector('#link-state').childElementCount;
+    });
+    return running && written.length > 300;
+  });
+  await page.waitForFunction((count) => !document.querySelector('.bot .busy') ||
+    [...document.querySelectorAll('.bot .parts')].at(-1).textContent.length > count,
+  written.length);
+  assert.equal((await text()).slice(0, 300), written.slice(0, 300));
+  await page.press('#text', 'Escape');
   await done(page);
 });
 

@@ -87,11 +87,17 @@ export async function closeBrowser() {
   browser = undefined;
 }
 
+// Closes what a test has left open, so that one that fails is no burden on the next.
+export async function closePages() {
+  await Promise.all(browser?.contexts().map((context) => context.close()) ?? []);
+}
+
 // A new profile with one page. Everything that must never happen is written down in `faults`:
 // errors of scripts, refusals of the content security policy, requests to other hosts.
 export async function openPage(server, options = {}) {
   const context = await (await openBrowser()).newContext({
     viewport: { width: 1280, height: 860 }, ...options });
+  context.setDefaultTimeout(90_000); // what it takes on a machine that does much else
   const page = await context.newPage();
   page.faults = watchFaults(page, server);
   return page;
@@ -122,7 +128,7 @@ export async function send(page, text, { wait = true } = {}) {
   await page.waitForFunction((count) => {
     const answers = document.querySelectorAll('#messages .bot');
     return answers.length > count && !document.querySelector('#messages .busy');
-  }, before, { timeout: 30000 });
+  }, before);
 }
 
 export const answerText = (page) => page.locator('#messages .bot').last().locator('.md')
