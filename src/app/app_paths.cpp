@@ -1,6 +1,7 @@
 #include "app/app_paths.h"
 
 #include <cstdlib>
+#include <filesystem>
 
 namespace notso {
 namespace {
@@ -33,6 +34,12 @@ std::string state_folder() {
 
 std::string cache_folder() {
   return folder("/cache", "CACHE_DIRECTORY", "XDG_CACHE_HOME", "/.cache/notso");
+}
+
+std::string prefixes_folder(const std::string& model_path) {
+  const std::string state = state_folder();
+  if (state.empty()) return "";
+  return state + "/prefixes/" + std::filesystem::path(model_path).stem().string();
 }
 
 std::string default_keys_file() { return inside(state_folder(), "keys"); }

@@ -14,6 +14,10 @@ namespace notso {
 // ~/.cache/notso.
 [[nodiscard]] std::string cache_folder();
 
+// Where what a model has read is kept between two runs: by the file's name in the state folder,
+// since two engines in one folder would drop each other's. "" where there is no such folder.
+[[nodiscard]] std::string prefixes_folder(const std::string& model_path);
+
 // The API keys' file where no setting names another: "keys" in the state folder.
 [[nodiscard]] std::string default_keys_file();
 

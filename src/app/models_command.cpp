@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -111,10 +112,25 @@ int list(const ModelsFlags& flags) {
   return kExitOk;
 }
 
+// Removes a folder with its files; the bytes that it had.
+std::uint64_t remove_folder(const std::string& path) {
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const auto size = entry->file_size(error);
+    if (!error) bytes += size;
+  }
+  std::filesystem::remove_all(path, error);
+  return bytes;
+}
+
 int remove(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    const auto freed = remove_model(models_folder(), cache_folder(), name);
+    const auto path = find_model(models_folder(), name);
+    auto freed = remove_model(models_folder(), cache_folder(), name);
     if (!freed) return report_error(freed.error());
+    if (path) *freed += remove_folder(prefixes_folder(*path));
     std::printf("removed %s, %s are free again\n", name.c_str(), bytes_text(*freed).c_str());
   }
   return kExitOk;

@@ -30,7 +30,6 @@ ChatModelInfo model_info(const ServedModelWish& wish, const ServedModel& model) 
   return info;
 }
 
-// Prefixes are kept apart by the file's name: two engines in one folder would drop each other's.
 EngineOptions engine_options(const Settings& settings, const ServedModelWish& wish) {
   EngineOptions options;
   options.step_rows_max = static_cast<std::int32_t>(settings.step_rows_max);
@@ -43,8 +42,9 @@ EngineOptions engine_options(const Settings& settings, const ServedModelWish& wi
   options.token_s_max = settings.token_seconds_max;
   options.answer_s_max = settings.answer_seconds_max;
   options.queue_s_max = settings.queue_seconds_max;
-  if (const std::string folder = state_folder(); settings.kv_on_disk && !folder.empty()) {
-    options.kv_folder = folder + "/prefixes/" + std::filesystem::path(wish.path).stem().string();
+  if (const std::string folder = prefixes_folder(wish.path);
+      settings.kv_on_disk && !folder.empty()) {
+    options.kv_folder = folder;
   }
   options.kv_disk_bytes_max = settings.kv_disk.bytes;
   options.log = [](const std::string& line) { log_warning("prefix cache", {{"what", line}}); };

@@ -14,6 +14,8 @@ namespace {
 
 // How many names an error lists.
 constexpr std::size_t kNamesSaid = 10;
+// The built-in model's name, wherever its file is.
+constexpr const char* kDemoName = "demo";
 
 // A model as its file's header has it.
 ChatModelInfo info_of(const ModelInfo& model, std::string name) {
@@ -58,7 +60,7 @@ ServerModels::ServerModels(const Settings& settings, RateLimiter& tokens, std::s
       demo_(std::move(demo)),
       progress_(std::move(progress)),
       chose_(std::move(chose)),
-      shelf_(models_folder(), settings.model_path),
+      shelf_(models_folder(), settings.model_path, demo_),
       host_(host_options()),
       downloads_(download_options()) {}
 
@@ -117,7 +119,9 @@ Result<std::shared_ptr<HostedModel>> ServerModels::load(const std::string& path,
   wish.path = path;
   wish.kv_bytes = kv_bytes(path);
   // What the settings say of a model is meant for the one that they name.
-  if (path == settings_.model_path) {
+  if (path == demo_) {
+    wish.name = kDemoName;
+  } else if (path == settings_.model_path) {
     wish.name = settings_.model_name;
     wish.tokenizer_path = settings_.tokenizer_path;
   }
@@ -156,6 +160,7 @@ std::shared_ptr<ServedModel> ServerModels::peek() const { return served(host_.pe
 bool ServerModels::runs_demo() const { return !demo_.empty() && host_.view().chosen == demo_; }
 
 std::string ServerModels::name_of(const std::string& path) const {
+  if (path == demo_) return kDemoName;
   if (path == settings_.model_path && !settings_.model_name.empty()) return settings_.model_name;
   return std::filesystem::path(path).stem().string();
 }
@@ -185,6 +190,7 @@ void ServerModels::find(const std::string& name, const api::TakeModel& take) {
     take(chat_of(*model));
   };
   if (name.empty() || name == "default") return give(host_.chosen());
+  if (name == kDemoName && !demo_.empty()) return host_.use(demo_, give);
   const auto models = listed();
   for (const api::ListedModel& model : models) {
     if (api::names_model(name, model.info)) return host_.use(model.info.path, give);

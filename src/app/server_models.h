@@ -73,7 +73,7 @@ class ServerModels {
 
   const Settings& settings_;
   RateLimiter& tokens_;
-  const std::string demo_;
+  const std::string demo_;  // before shelf_, which is made with it
   const LoadProgress progress_;
   const std::function<void()> chose_;
   ModelShelf shelf_;

@@ -102,7 +102,7 @@ constexpr std::array kEngine = {
     SettingInfo{"engine.kv_on_disk", "--kv-on-disk", nullptr, &S::kv_on_disk, "",
                 "Keep what was read on disk too, for the next start"},
     SettingInfo{"engine.kv_disk", "--kv-disk", nullptr, &S::kv_disk, "SIZE",
-                "Most disk space for that", 0, 64 * kTib},
+                "Most disk space for that, for each model", 0, 64 * kTib},
     SettingInfo{"engine.token_seconds_max", "--token-seconds", nullptr, &S::token_seconds_max, "S",
                 "An answer without a new token for so long is ended", 0.1, kDay},
     SettingInfo{"engine.answer_seconds_max", "--answer-seconds", nullptr, &S::answer_seconds_max,

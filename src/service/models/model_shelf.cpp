@@ -26,8 +26,8 @@ std::string catalogue_file(std::string_view name) {
 
 }  // namespace
 
-ModelShelf::ModelShelf(std::string folder, std::string also)
-    : folder_(std::move(folder)), also_(std::move(also)) {}
+ModelShelf::ModelShelf(std::string folder, std::string first, std::string last)
+    : folder_(std::move(folder)), first_(std::move(first)), last_(std::move(last)) {}
 
 const ModelInfo* ModelShelf::described(const std::string& path) {
   struct stat facts {};
@@ -47,13 +47,16 @@ std::vector<ModelInfo> ModelShelf::list() {
   std::vector<ModelInfo> models;
   std::error_code error;
   for (const std::string& path : model_paths(folder_)) {
-    if (std::filesystem::equivalent(path, also_, error)) continue;
+    if (std::filesystem::equivalent(path, first_, error)) continue;
     if (const ModelInfo* info = described(path)) models.push_back(*info);
   }
   std::stable_sort(models.begin(), models.end(),
                    [](const ModelInfo& a, const ModelInfo& b) { return a.modified > b.modified; });
-  if (!also_.empty()) {
-    if (const ModelInfo* info = described(also_)) models.insert(models.begin(), *info);
+  if (!first_.empty()) {
+    if (const ModelInfo* info = described(first_)) models.insert(models.begin(), *info);
+  }
+  if (!last_.empty() && last_ != first_) {
+    if (const ModelInfo* info = described(last_)) models.push_back(*info);
   }
   return models;
 }

@@ -1,5 +1,6 @@
-// The models that a server can run, by name: those of the models folder, and the one that it was
-// started with, wherever that is. What the headers say is read once for each version of a file.
+// The models that a server can run, by name: those of the models folder, the one that it was
+// started with, wherever that is, and the built-in demo. What the headers say is read once for each
+// version of a file.
 #pragma once
 
 #include <map>
@@ -17,11 +18,11 @@ namespace notso {
 // Safe to use from many threads.
 class ModelShelf {
  public:
-  // `also` is a further file; "": none.
-  ModelShelf(std::string folder, std::string also);
+  // `first` and `last` are further files; "": none.
+  ModelShelf(std::string folder, std::string first, std::string last = "");
 
-  // All of them as they are now, those that cannot be used included: the further one, then the
-  // newest first.
+  // All of them as they are now, those that cannot be used included: `first`, the folder's with the
+  // newest first, `last`.
   [[nodiscard]] std::vector<ModelInfo> list();
 
   // One that can be used, by its file's name with or without ".gguf", a catalogue name, or a type
@@ -41,7 +42,8 @@ class ModelShelf {
   [[nodiscard]] const ModelInfo* described(const std::string& path);
 
   const std::string folder_;
-  const std::string also_;
+  const std::string first_;
+  const std::string last_;
   std::mutex mutex_;
   std::map<std::string, Known> known_;  // by path
 };

@@ -29,14 +29,17 @@ class ModelShelfTest : public testing::Test {
   ScratchFolder elsewhere_;
 };
 
-TEST_F(ModelShelfTest, lists_the_further_file_first_and_once) {
-  const std::string also = add_model(folder_ / "old.gguf", SynthMix::kQ4_K_M, 100);
+TEST_F(ModelShelfTest, lists_further_files_first_and_last_and_once) {
+  const std::string first = add_model(folder_ / "old.gguf", SynthMix::kQ4_K_M, 100);
+  const std::string last = add_model(elsewhere_ / "demo.gguf");
   add_model(folder_ / "new.gguf");
-  ModelShelf shelf(folder_.path(), also);
-  const auto models = shelf.list();
-  ASSERT_EQ(models.size(), 2U);
-  EXPECT_EQ(models[0].name, "old.gguf");
-  EXPECT_EQ(models[1].name, "new.gguf");
+  const auto names = [](ModelShelf shelf) {
+    std::string text;
+    for (const ModelInfo& model : shelf.list()) text += model.name + " ";
+    return text;
+  };
+  EXPECT_EQ(names({folder_.path(), first, last}), "old.gguf new.gguf demo.gguf ");
+  EXPECT_EQ(names({folder_.path(), last, last}), "demo.gguf new.gguf old.gguf ");
 }
 
 TEST_F(ModelShelfTest, sees_what_came_changed_and_went) {
