@@ -45,7 +45,7 @@ constexpr float kExpFloor = -88.0F;
 // e^x for kExpFloor <= x <= 0 to about one unit in the last place. Free of branches and calls, so
 // that loops over it become vector code: x = n * ln 2 + r, e^x = 2^n * e^r, and e^r is a Taylor
 // polynomial for |r| <= ln 2 / 2. At the floor n is -127, which as an exponent's bits means 0.
-inline float exp_above(float x) {
+[[gnu::always_inline]] inline float exp_above(float x) {
   constexpr float kRounder = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
   const float shifted = x * 1.44269504F + kRounder;
   const float n = shifted - kRounder;
@@ -62,27 +62,83 @@ inline float exp_above(float x) {
   return p * std::bit_cast<float>(bits << 23U);
 }
 
-// The sum of e^(value - best). In pieces of three loops, since the compiler makes vector code of
-// each of them but not of all in one.
+// Loops over the vocabulary go piece by piece, each piece in several loops: the compiler makes
+// vector code of each of these but not of all in one.
+constexpr std::size_t kPiece = 256;
+
+// The sum, always of the same numbers in the same order.
+class LaneSum {
+ public:
+  void add(std::span<const float> piece) {
+    std::size_t i = 0;
+    for (; i + kLanes <= piece.size(); i += kLanes) {
+      for (std::size_t lane = 0; lane < kLanes; ++lane) sums_[lane] += double{piece[i + lane]};
+    }
+    for (; i < piece.size(); ++i) sums_[i % kLanes] += double{piece[i]};
+  }
+
+  [[nodiscard]] double total() const {
+    double total = 0.0;
+    for (const double sum : sums_) total += sum;
+    return total;
+  }
+
+ private:
+  static constexpr std::size_t kLanes = 8;
+  std::array<double, kLanes> sums_{};
+};
+
+double sum_of(std::span<const float> values) {
+  LaneSum sum;
+  sum.add(values);
+  return sum.total();
+}
+
+// weights[count] = e^((values[count] - best) / temperature).
+[[gnu::always_inline]] inline void exp_loops(const float* values, std::size_t count, float best,
+                                             float temperature, float* weights) {
+  for (std::size_t begin = 0; begin < count; begin += kPiece) {
+    const std::size_t end = begin + kPiece < count ? begin + kPiece : count;
+    for (std::size_t i = begin; i < end; ++i) weights[i] = values[i] - best;
+    if (temperature != 1.0F) {
+      for (std::size_t i = begin; i < end; ++i) weights[i] /= temperature;
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      weights[i] = weights[i] > kExpFloor ? weights[i] : kExpFloor;
+    }
+    for (std::size_t i = begin; i < end; ++i) weights[i] = exp_above(weights[i]);
+  }
+}
+
+#if defined(__x86_64__)
+// The same arithmetic in longer vectors.
+[[gnu::target("avx2")]] void exp_loops_avx2(const float* values, std::size_t count, float best,
+                                            float temperature, float* weights) {
+  exp_loops(values, count, best, temperature, weights);
+}
+#endif
+
+void exp_of(std::span<const float> values, float best, float temperature,
+            std::span<float> weights) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2") != 0) {
+    return exp_loops_avx2(values.data(), values.size(), best, temperature, weights.data());
+  }
+#endif
+  exp_loops(values.data(), values.size(), best, temperature, weights.data());
+}
+
+// The sum of e^(value - best).
 double sum_exp(std::span<const float> values, float best) {
-  constexpr std::size_t kPiece = 256;
-  constexpr std::size_t kLanes = 8;
   std::array<float, kPiece> weights;
-  std::array<double, kLanes> sums{};
+  LaneSum sum;
   for (std::size_t begin = 0; begin < values.size(); begin += kPiece) {
     const auto piece = values.subspan(begin, std::min(kPiece, values.size() - begin));
-    weights.fill(kExpFloor);
-    for (std::size_t i = 0; i < piece.size(); ++i) {
-      weights[i] = std::max(kExpFloor, piece[i] - best);
-    }
-    for (float& weight : weights) weight = exp_above(weight);
-    for (std::size_t i = 0; i < kPiece; i += kLanes) {
-      for (std::size_t lane = 0; lane < kLanes; ++lane) sums[lane] += double{weights[i + lane]};
-    }
+    const auto piece_weights = std::span(weights).first(piece.size());
+    exp_of(piece, best, 1.0F, piece_weights);
+    sum.add(piece_weights);
   }
-  double sum = 0.0;
-  for (const double lane : sums) sum += lane;
-  return sum;
+  return sum.total();
 }
 
 float largest(std::span<const float> values) {
@@ -179,8 +235,8 @@ double uniform_at(std::uint64_t seed, std::uint64_t position) {
   return static_cast<double>(bits >> 11U) * 0x1.0p-53;
 }
 
-Sampler::Sampler(std::size_t vocab_size) : values_(vocab_size) {
-  candidates_.reserve(vocab_size);
+Sampler::Sampler(std::size_t vocab_size)
+    : values_(vocab_size), candidates_(vocab_size), bins_(vocab_size) {
   ranked_.reserve(vocab_size);
 }
 
@@ -198,6 +254,7 @@ Result<std::int32_t> Sampler::sample(std::span<const float> logits, const Sampli
   }
   truncate(params);
   weigh(params.temperature);
+  cut(last_);
   return draw(uniform_at(params.seed, position));
 }
 
@@ -246,39 +303,43 @@ void Sampler::adjust(const SamplingParams& params, const TokenHistory& history) 
 }
 
 // The ranking: larger logits first, equal ones by id.
-bool Sampler::better(const Candidate& a, const Candidate& b) {
+bool Sampler::better(const Rank& a, const Rank& b) {
   return a.value > b.value || (a.value == b.value && a.token < b.token);
 }
 
-// candidates_ = the tokens that top_k, top_p and min_p leave, by id.
+// Finds candidates_ and the last_ of those that top_k, top_p and min_p leave.
 void Sampler::truncate(const SamplingParams& params) {
   const bool by_mass = params.top_p < 1.0F;
   const float floor = best_ + std::log(params.min_p);  // -infinity when min_p is off
+  last_ = {floor, 0.0F, std::numeric_limits<std::int32_t>::max()};
   if (params.top_k > 0) {
     gather_enough(params.top_k, Weight::kOne);
-    keep_best(params.top_k);
+    drop(last_within(params.top_k));
     if (by_mass) {
       weigh(1.0F);
-      keep_best(double{params.top_p} * total_weight());
+      last_ = std::min(last_, last_within(double{params.top_p} * sum_of(weights())), better);
     }
   } else if (by_mass) {
     const double mass = double{params.top_p} * sum_exp(values_, best_);
     gather_enough(mass, Weight::kProbability);
-    keep_best(mass);
+    last_ = std::min(last_, last_within(mass), better);
   } else {
     gather(floor);
   }
-  std::erase_if(candidates_, [&](const Candidate& c) { return c.value < floor; });
 }
 
 // candidates_ = all allowed tokens with a value of at least `threshold`, by id, of weight 1.
+// Without a branch: where half of all tokens pass, it would be guessed wrong every other time.
 void Sampler::gather(float threshold) {
   const float lowest = std::max(threshold, std::numeric_limits<float>::lowest());
-  candidates_.clear();
+  std::size_t count = 0;
   for (std::size_t i = 0; i < values_.size(); ++i) {
-    if (values_[i] < lowest) continue;
-    candidates_.push_back({values_[i], 1.0F, static_cast<std::int32_t>(i)});
+    candidates_.values[count] = values_[i];
+    candidates_.tokens[count] = static_cast<std::int32_t>(i);
+    count += static_cast<std::size_t>(values_[i] >= lowest);
   }
+  candidates_.count = count;
+  std::fill_n(candidates_.weights.begin(), count, 1.0F);
 }
 
 // candidates_ = those tokens within a margin of the best that together weigh `target`; all tokens
@@ -287,39 +348,52 @@ void Sampler::gather_enough(double target, Weight weight) {
   for (const float margin : kMargins) {
     gather(best_ - margin);
     if (weight == Weight::kProbability) weigh(1.0F);
-    if (total_weight() >= target) return;
+    if (sum_of(weights()) >= target) return;
   }
 }
 
-// Leaves the shortest prefix of the ranking of candidates_ that weighs `target`, still by id. The
-// candidates are first put into bins by value, so that only those of the bin in which the prefix
-// ends have to be ranked.
-void Sampler::keep_best(double target) {
-  constexpr std::size_t kBins = 512;
-  constexpr float kBinsPerUnit = kBins / kMargins[1];
-  const auto bin_of = [&](const Candidate& c) {
-    const float bin = (best_ - c.value) * kBinsPerUnit;
-    return bin < float{kBins - 1} ? static_cast<std::size_t>(bin) : kBins - 1;
-  };
-  std::array<double, kBins> weights{};
-  for (const Candidate& candidate : candidates_) {
-    weights[bin_of(candidate)] += double{candidate.weight};
+// Bins for candidates by their distance from the best value.
+constexpr std::size_t kBins = 512;
+constexpr float kBinsPerUnit = kBins / kMargins[1];
+
+void Sampler::find_bins() {
+  const std::size_t count = candidates_.count;
+  for (std::size_t begin = 0; begin < count; begin += kPiece) {
+    const std::size_t end = std::min(count, begin + kPiece);
+    std::array<float, kPiece> distance;
+    for (std::size_t i = begin; i < end; ++i) {
+      distance[i - begin] = (best_ - candidates_.values[i]) * kBinsPerUnit;
+    }
+    for (float& bin : distance) bin = bin < float{kBins - 1} ? bin : float{kBins - 1};
+    for (std::size_t i = begin; i < end; ++i) {
+      bins_[i] = static_cast<std::uint16_t>(static_cast<std::int32_t>(distance[i - begin]));
+    }
   }
+}
+
+// The last rank of the shortest prefix of the ranking of candidates_ that weighs `target`. Only the
+// candidates of the bin in which it ends have to be ranked.
+Sampler::Rank Sampler::last_within(double target) {
+  const Candidates& all = candidates_;
+  find_bins();
+  std::array<double, kBins> weights{};
+  for (std::size_t i = 0; i < all.count; ++i) weights[bins_[i]] += double{all.weights[i]};
   std::size_t bin = 0;
   double before = 0.0;  // the weight of the bins, later of the ranks, that are surely in
   while (bin + 1 < kBins && before + weights[bin] < target) before += weights[bin++];
   ranked_.clear();
-  for (const Candidate& candidate : candidates_) {
-    if (bin_of(candidate) == bin) ranked_.push_back(candidate);
+  for (std::size_t i = 0; i < all.count; ++i) {
+    if (bins_[i] == bin) ranked_.push_back({all.values[i], all.weights[i], all.tokens[i]});
   }
-  if (ranked_.empty()) return;  // the target is more than all weigh
-  auto low = ranked_.begin();   // the ranks before it weigh less than the target
-  auto high = ranked_.end();    // those before this one weigh as much
+  // The target is more than all weigh.
+  if (ranked_.empty()) return {kMinusInfinity, 0.0F, 0};
+  auto low = ranked_.begin();  // the ranks before it weigh less than the target
+  auto high = ranked_.end();   // those before this one weigh as much
   while (high - low > 1) {
     const auto middle = low + (high - low) / 2;
     std::nth_element(low, middle, high, better);
     double half = 0.0;
-    std::for_each(low, middle, [&](const Candidate& c) { half += double{c.weight}; });
+    std::for_each(low, middle, [&](const Rank& rank) { half += double{rank.weight}; });
     if (before + half >= target) {
       high = middle;
     } else {
@@ -327,33 +401,62 @@ void Sampler::keep_best(double target) {
       low = middle;
     }
   }
-  std::erase_if(candidates_, [&](const Candidate& c) { return better(*low, c); });
+  return *low;
+}
+
+// Leaves only the candidates up to `last`, few of many.
+void Sampler::drop(const Rank& last) {
+  Candidates& all = candidates_;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < all.count; ++i) {
+    if (better(last, {all.values[i], 0.0F, all.tokens[i]})) continue;
+    all.values[kept] = all.values[i];
+    all.tokens[kept++] = all.tokens[i];
+  }
+  all.count = kept;
+}
+
+// Whoever ranks behind `last` counts for nothing any more.
+void Sampler::cut(const Rank& last) {
+  Candidates& all = candidates_;
+  for (std::size_t i = 0; i < all.count; ++i) {
+    const bool is_equal = (all.values[i] == last.value) & (all.tokens[i] <= last.token);
+    all.weights[i] = (all.values[i] > last.value) | is_equal ? all.weights[i] : 0.0F;
+  }
 }
 
 // Sets every candidate's weight to its probability at `temperature`, with the best one's as 1.
 void Sampler::weigh(float temperature) {
-  for (Candidate& candidate : candidates_) {
-    candidate.weight = exp_above(std::max(kExpFloor, (candidate.value - best_) / temperature));
-  }
+  const std::size_t count = candidates_.count;
+  exp_of(std::span(candidates_.values).first(count), best_, temperature,
+         std::span(candidates_.weights).first(count));
 }
 
-double Sampler::total_weight() const {
-  double sum = 0.0;
-  for (const Candidate& candidate : candidates_) sum += double{candidate.weight};
-  return sum;
+std::span<const float> Sampler::weights() const {
+  return std::span(candidates_.weights).first(candidates_.count);
 }
 
 // The candidate in whose share of the weights, side by side, `uniform` falls.
 std::int32_t Sampler::draw(double uniform) const {
-  const double target = uniform * total_weight();
+  const std::span<const float> all = weights();
+  const double target = uniform * sum_of(all);
+  // Pieces that end before the target are passed as a whole.
   double passed = 0.0;
-  std::int32_t token = candidates_.front().token;
-  for (const Candidate& candidate : candidates_) {
-    if (candidate.weight > 0.0F) token = candidate.token;
-    passed += double{candidate.weight};
-    if (passed > target) break;
+  std::size_t begin = 0;
+  while (begin + kPiece < all.size()) {
+    const double piece = sum_of(all.subspan(begin, kPiece));
+    if (passed + piece > target) break;
+    passed += piece;
+    begin += kPiece;
   }
-  return token;
+  for (std::size_t i = begin; i < all.size(); ++i) {
+    passed += double{all[i]};
+    if (passed > target && all[i] > 0.0F) return candidates_.tokens[i];
+  }
+  // Rounding has lost the last one's share.
+  std::size_t last = all.size() - 1;
+  while (last > 0 && all[last] == 0.0F) --last;
+  return candidates_.tokens[last];
 }
 
 float token_logprob(std::span<const float> logits, std::int32_t token,

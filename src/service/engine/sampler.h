@@ -64,28 +64,44 @@ class Sampler {
   [[nodiscard]] std::size_t mask_words() const { return (values_.size() + 63) / 64; }
 
  private:
-  struct Candidate {
+  // A place in the ranking.
+  struct Rank {
     float value;
-    float weight;  // what it counts for in the step at hand
+    float weight;
     std::int32_t token;
+  };
+  // Tokens in the order of their ids, each with what it counts for in the step at hand (those that
+  // are cut off, nothing). Three arrays, so that loops over them become vector code.
+  struct Candidates {
+    explicit Candidates(std::size_t most) : values(most), weights(most), tokens(most) {}
+
+    std::vector<float> values;
+    std::vector<float> weights;
+    std::vector<std::int32_t> tokens;
+    std::size_t count = 0;
   };
   enum class Weight { kOne, kProbability };
 
-  static bool better(const Candidate& a, const Candidate& b);
+  static bool better(const Rank& a, const Rank& b);
   Status load(std::span<const float> logits, std::span<const std::uint64_t> mask);
   void adjust(const SamplingParams& params, const TokenHistory& history);
   void truncate(const SamplingParams& params);
   void gather(float threshold);
   void gather_enough(double target, Weight weight);
-  void keep_best(double target);
+  void drop(const Rank& last);
+  void cut(const Rank& last);
+  [[nodiscard]] Rank last_within(double target);
+  void find_bins();
   void weigh(float temperature);
-  [[nodiscard]] double total_weight() const;
+  [[nodiscard]] std::span<const float> weights() const;
   [[nodiscard]] std::int32_t draw(double uniform) const;
 
-  std::vector<float> values_;          // [vocab_size] logits, adjusted; -infinity where masked
-  std::vector<Candidate> candidates_;  // who may still be chosen, by id
-  std::vector<Candidate> ranked_;      // scratch of keep_best
-  float best_ = 0.0F;                  // the largest of values_
+  std::vector<float> values_;        // [vocab_size] logits, adjusted; -infinity where masked
+  Candidates candidates_;            // who may be chosen, and some who may not
+  Rank last_ = {};                   // the last in the ranking who may
+  std::vector<std::uint16_t> bins_;  // [candidates] by value
+  std::vector<Rank> ranked_;         // scratch of last_within
+  float best_ = 0.0F;                // the largest of values_
 };
 
 // A token and the logarithm of its probability.
