@@ -3,9 +3,9 @@
 //
 //   1. Every answer that somebody waits for gets its next token: those rows come first.
 //   2. Prompts fill the step up. While somebody reads an answer, only so far that the step takes at
-//      most `slowdown_max` times what it would take without them; else up to `step_s_max`, which
-//      bounds how long a newcomer waits. The session that was served least goes first, and among
-//      equals the prompt that is done the soonest.
+//      most `slowdown_max` times what it would take without them, and so that no tile of rows is
+//      left open; else up to `step_s_max`, which bounds how long a newcomer waits. The session that
+//      was served least goes first, and among equals the prompt that is done the soonest.
 //   3. Background work takes what is left: alone, short steps; beside answers, as long as these
 //      hardly notice (and a row now and then, so that it ends some day); beside an interactive
 //      prompt, nothing.
@@ -67,6 +67,7 @@ class Scheduler {
             std::int32_t rows);
   void add_drafts(std::span<const StepCandidate> candidates, const StepCost& cost);
   [[nodiscard]] std::int32_t room(const StepCost& cost, double limit_s) const;
+  [[nodiscard]] std::int32_t whole_tiles(std::int32_t rows) const;
 
   StepLimits limits_;
   std::vector<StepShare> shares_;

@@ -80,6 +80,25 @@ TEST_F(LoopTest, RequestsOfOtherScopesDoNotWaitForEachOther) {
   EXPECT_GT(other->progress.back(), 0);
 }
 
+TEST_F(LoopTest, APinnedPromptStaysWarmWhateverComesAfterIt) {
+  options_.kv_bytes_max = 24 * FakeModel::kPageBytes;
+  start();
+  EngineRequest system;
+  system.prompt = made_up_prompt(200, 1);
+  system.priority = Priority::kBackground;
+  system.pin = true;
+  loop_->add(++last_id_, std::move(system), 0);
+  run_to_end();
+  for (std::uint64_t seed = 2; seed < 12; ++seed) {
+    add({.prompt_size = 600, .seed = seed});
+    run_to_end();
+  }
+  EXPECT_GT(loop_->stats().pages_evicted, 0U);
+  const auto newcomer = add({.prompt_size = 260, .seed = 1});
+  run_to_end();
+  EXPECT_EQ(newcomer->report.cached_tokens, 200);
+}
+
 TEST_F(LoopTest, ARequestWithoutAPolicyOnlyFillsTheCache) {
   EngineRequest warm;
   warm.prompt = made_up_prompt(200, 1);
@@ -145,7 +164,7 @@ TEST_F(LoopTest, WhileALongPromptIsReadAnotherAnswerKeepsItsPace) {
   const auto gaps = gaps_of(*answer);
   const double normal = gaps[10];
   EXPECT_THAT(gaps, ::testing::Each(::testing::Lt(3 * normal)));
-  EXPECT_GT(*std::max_element(gaps.begin(), gaps.end()), 2 * normal);
+  EXPECT_GT(*std::max_element(gaps.begin(), gaps.end()), 1.5 * normal);
 }
 
 TEST_F(LoopTest, AShortPromptDoesNotWaitForALongOne) {

@@ -52,6 +52,25 @@ TEST_F(SchedulerTest, APromptBesideAnAnswerSlowsTheStepByTheFactorAtMost) {
   EXPECT_GT(rows[1], 5);
 }
 
+TEST_F(SchedulerTest, APromptBesideAnswersLeavesNoTileOpen) {
+  for (std::size_t answers = 1; answers <= 9; ++answers) {
+    std::vector<StepCandidate> candidates(answers, answer());
+    candidates.push_back(prompt(4000));
+    const auto rows = rows_of(candidates);
+    EXPECT_EQ((static_cast<std::int32_t>(answers) + rows.back()) % 4, 0) << answers;
+  }
+}
+
+TEST_F(SchedulerTest, APromptBesideAnswersGoesOnHoweverMuchARowCosts) {
+  cost_ = StepCost();
+  for (std::int32_t rows = 1; rows <= 256; ++rows) cost_.add(rows, 0.05 * rows * rows);
+  for (std::size_t answers = 1; answers <= 9; ++answers) {
+    std::vector<StepCandidate> candidates(answers, answer());
+    candidates.push_back(prompt(4000));
+    EXPECT_GE(rows_of(candidates).back(), 2) << answers;
+  }
+}
+
 TEST_F(SchedulerTest, APromptAloneFillsTheStepUpToItsTimeLimit) {
   const auto rows = rows_of({prompt(4000)});
   EXPECT_NEAR(cost_.seconds(rows[0]), 1.0, 0.02);
