@@ -61,4 +61,8 @@ struct ServeBench {
 // edits, and one in which nothing repeats.
 [[nodiscard]] Result<std::vector<ServeBenchFigure>> bench_drafts(ServeBench& bench);
 
+// 10,000 short requests, one in five cancelled: times to the first token and resident memory at the
+// beginning and at the end. Meant for a small model.
+[[nodiscard]] Result<std::vector<ServeBenchFigure>> bench_soak(ServeBench& bench);
+
 }  // namespace notso

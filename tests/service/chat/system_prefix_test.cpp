@@ -60,6 +60,16 @@ TEST_F(SystemPrefix, IsReadBehindAllOtherWorkAndPinned) {
   }
 }
 
+TEST_F(SystemPrefix, IsAnotherOneOnTheNextDay) {
+  std::tm next_day = fixed_day();
+  next_day.tm_mday += 1;
+  ScriptEngine engine(static_cast<std::size_t>(chat_tokenizer()->vocab_size()));
+  const ChatService tomorrow(engine, chat_tokenizer(),
+                             builder_of(default_chat_template(), next_day), ChatModelInfo{},
+                             static_cast<std::size_t>(chat_tokenizer()->vocab_size()));
+  EXPECT_NE(*system_prefix(*chat_, {}), *system_prefix(tomorrow, {}));
+}
+
 TEST_F(SystemPrefix, ARefusalIsPassedOn) {
   engine_->refuse = Error{ErrorCode::kUnavailable, "the queue is full"};
   const Status warmed = warm_system_prefixes(*chat_);

@@ -13,8 +13,8 @@ constexpr int kSchedules = 40;
 constexpr int kSchedules = 200;
 #endif
 
-// One engine's life: arrivals in bursts, shared prefixes, follow-ups of earlier answers, cancels in
-// all phases, with few pages or many.
+// One engine's life: arrivals in bursts, shared prefixes, follow-ups and branches of earlier
+// answers, cancels in all phases, with few pages or many.
 class Schedule {
  public:
   explicit Schedule(std::uint32_t seed) : random_(seed) {
@@ -52,7 +52,8 @@ class Schedule {
 
   int pick(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
 
-  // A prompt: fresh, one of few that begin alike, or an earlier conversation and more.
+  // A prompt: fresh, one of few that begin alike, or an earlier conversation (or a part of it) and
+  // more.
   std::vector<std::int32_t> prompt() {
     const auto size = static_cast<std::size_t>(pick(1, 300));
     const int kind = pick(0, 3);
@@ -62,6 +63,9 @@ class Schedule {
         live_[static_cast<std::size_t>(pick(0, static_cast<int>(live_.size()) - 1))];
     std::vector<std::int32_t> tokens = before.prompt;
     tokens.insert(tokens.end(), before.outcome->tokens.begin(), before.outcome->tokens.end());
+    // Another branch of the same conversation, from any point on.
+    if (pick(0, 1) == 0)
+      tokens.resize(static_cast<std::size_t>(pick(1, static_cast<int>(tokens.size()))));
     const auto more = made_up_prompt(static_cast<std::size_t>(pick(1, 40)), random_());
     tokens.insert(tokens.end(), more.begin(), more.end());
     if (tokens.size() > 330) tokens.resize(330);
