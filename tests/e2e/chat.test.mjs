@@ -175,17 +175,25 @@ test('the pill names each phase, and shows how much of the prompt is read', asyn
   await slow.start();
   const page = await openPage(slow);
   await page.goto(slow.url);
-  const pill = (text) => page.locator('.pill', { hasText: text }).last().waitFor();
-  await send(page, 'tool', { wait: false });
-  await pill('Processing');
-  assert.equal(await page.locator('.pill progress').getAttribute('value'), '50');
-  await pill('Using calculator');
-  await pill('Generating');
-  await pill('Done');
+  await send(page, 'begin');
+  await page.evaluate(() => {
+    window.phases = new Set();
+    new MutationObserver(() => {
+      const pill = [...document.querySelectorAll('.pill')].at(-1);
+      const read = pill.querySelector('progress')?.value ?? '';
+      window.phases.add(pill.querySelector('summary').textContent.split('·')[0].trim() + read);
+    }).observe(document.getElementById('messages'),
+      { childList: true, subtree: true, characterData: true });
+  });
+  await send(page, 'tool');
   await send(page, 'think', { wait: false });
-  await pill('Thinking');
+  await page.waitForFunction(() => window.phases.has('Thinking'));
   await page.click('.stop');
-  await pill('Stopped');
+  await page.waitForFunction(() => window.phases.has('Stopped'));
+  const phases = await page.evaluate(() => [...window.phases]);
+  for (const phase of ['Processing50', 'Using calculator', 'Generating', 'Done']) {
+    assert.ok(phases.includes(phase), `${phase} is not among ${phases}`);
+  }
   await done(page);
   await slow.close();
 });

@@ -86,8 +86,11 @@ test('/quote streams its text through the pipeline, exactly', async () => {
 // Random weights end an answer when they like: asks until `reached` holds for one that still runs.
 async function askUntil(page, question, reached) {
   for (let i = 0; i < 30; i += 1) {
+    const turns = await page.locator('.turn').count() + 1;
     await send(page, question, { wait: false });
-    if (await reached()) return;
+    await page.waitForFunction((count) =>
+      document.querySelectorAll('#messages .turn .bot').length === count, turns);
+    if (await reached(turns)) return;
     await page.waitForFunction(() => !document.querySelector('#messages .busy'));
   }
   assert.fail('no answer was long enough');
@@ -103,8 +106,7 @@ test('a running answer is stopped from another tab', async () => {
   const over = (tab, count) => tab.waitForFunction((turns) =>
     document.querySelectorAll('.turn').length === turns && !document.querySelector('.bot .busy') &&
     document.querySelector('.turn:last-child .end .actions'), count);
-  await askUntil(page, 'go on for long', async () => {
-    const turns = await page.locator('.turn').count();
+  await askUntil(page, 'go on for long', async (turns) => {
     await other.waitForFunction(
       (count) => document.querySelectorAll('.turn .bot').length === count, turns);
     await other.press('#text', 'Escape');
