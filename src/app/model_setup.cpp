@@ -1,6 +1,7 @@
 #include "app/model_setup.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
@@ -10,6 +11,7 @@
 #include "ml/core/cpu/cpu_backend.h"
 #include "ml/smollm3/synth.h"
 #include "service/models/choose_model.h"
+#include "service/models/demo_model.h"
 #include "service/models/model_folder.h"
 
 namespace notso {
@@ -105,9 +107,22 @@ Result<std::string> choose_model_path(const std::string& wish) {
   auto choice = choose_model({wish, configured, models_folder()});
   if (!choice) return pass_on(choice);
   if (!choice->path.empty()) return choice->path;
-  return fail(ErrorCode::kNotFound,
-              "there is no model on this machine yet; 'notso pull' downloads SmolLM3-3B (1.92 GB), "
-              "or name a file with -m");
+  if (choice->reason == ModelChoice::Reason::kDemo) {
+    std::fputs(
+        "notso: there is no model on this machine yet, so this is the built-in demo; "
+        "'notso pull' downloads SmolLM3-3B (1.92 GB)\n",
+        stderr);
+  }
+  return demo_model_path();
+}
+
+Result<std::string> demo_model_path() {
+  const std::string folder = cache_folder();
+  if (folder.empty()) {
+    return fail(ErrorCode::kUnavailable,
+                "the built-in demo needs a cache folder; set HOME, XDG_CACHE_HOME or NOTSO_HOME");
+  }
+  return write_demo_model(folder);
 }
 
 Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progress) {

@@ -32,7 +32,8 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 void add_machine_flags(CLI::App& command, ModelFlags& flags);
 
 // The file that a person means by `wish`: a path as it is, a model's name, or with "" MODEL_PATH
-// and then the newest downloaded model.
+// and then the newest downloaded model; where there is none, the built-in demo, and a line on stderr
+// that says so.
 [[nodiscard]] Result<std::string> choose_model_path(const std::string& wish);
 
 // A model ready to run. The members are destroyed in reverse order, so the model goes before its
@@ -65,5 +66,8 @@ struct ModelPlan {
 // The path of a synthetic model ("tiny", "small", "full") in that folder, written if it is not
 // there yet.
 [[nodiscard]] Result<std::string> synthetic_model_path(const std::string& size);
+
+// The path of the built-in demo model in that folder, written out if it is not there yet.
+[[nodiscard]] Result<std::string> demo_model_path();
 
 }  // namespace notso

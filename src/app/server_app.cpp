@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "app/app_paths.h"
+#include "app/model_setup.h"
 #include "app/page_setup.h"
 #include "base/log.h"
 #include "service/chat/system_prefix.h"
@@ -75,7 +76,9 @@ ServerApp::~ServerApp() { stop(); }
 Status ServerApp::start(int inherited_socket, ServerEvents events) {
   if (auto keys = load_keys(); !keys) return keys;
   if (auto opened = open_store(); !opened) return opened;
-  models_ = std::make_unique<ServerModels>(settings_, tokens_, "", events.progress,
+  Result<std::string> demo = settings_.demo ? demo_model_path() : Result<std::string>("");
+  if (!demo) log_warning("there is no demo model", {{"why", demo.error().message}});
+  models_ = std::make_unique<ServerModels>(settings_, tokens_, demo.value_or(""), events.progress,
                                            [this] { begin_turns(); });
   auto router = make_router();
   if (!router) return pass_on(router);

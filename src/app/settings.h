@@ -52,6 +52,7 @@ struct Settings {
   std::int64_t context = 0;
   std::int64_t threads = 0;
   std::string kv_type = "f16";
+  bool demo = true;
   bool pack_cache = true;
   ByteSize model_memory_max;
   double model_idle_seconds_max = 600;

@@ -66,6 +66,8 @@ constexpr std::array kModel = {
     SettingInfo{"model.kv_type", "--kv", nullptr, &S::kv_type, "TYPE",
                 "Element type of keys and values; q8_0 takes about half the memory", 0, 0,
                 "f16 q8_0"},
+    SettingInfo{"model.demo", "--demo", nullptr, &S::demo, "",
+                "Run the built-in demo model where no other one is"},
     SettingInfo{"model.pack_cache", "--pack-cache", nullptr, &S::pack_cache, "",
                 "Keep packed weights in the cache folder, so that the next start is quick"},
     SettingInfo{"model.memory_max", "--model-memory", nullptr, &S::model_memory_max, "SIZE",

@@ -217,7 +217,7 @@ TEST_F(ServeModels, AModelThatCannotBeLoadedLeavesTheOneBeforeAndSaysWhy) {
 }
 
 TEST_F(ServeModels, AServerWithoutAModelOffersOneAndTakesTheFirstThatComes) {
-  ServerProcess server(flags({"--offer", "Q6_K"}));
+  ServerProcess server(flags({"--no-demo", "--offer", "Q6_K"}));
   ASSERT_TRUE(server.wait_ready());
   EXPECT_THAT(server.fetch("GET", "/health"),
               AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("there is no model yet")));

@@ -134,7 +134,7 @@ test('one press downloads a model, and it answers without a restart', async () =
   server = new BareServer();
   await server.start();
   const page = await home();
-  await banner(page, 'There is no model on this machine yet').waitFor();
+  await banner(page, 'small built-in demo model').waitFor();
   hub.pauseMs = 15;
   await page.locator('#banner button').focus();
   await page.keyboard.press('Enter');
@@ -268,7 +268,7 @@ test('the banner and the panel are fit for phones, both themes and screen reader
   await server.start();
   for (const colorScheme of ['light', 'dark']) {
     const page = await home({ colorScheme, viewport: { width: 360, height: 740 } });
-    await banner(page, 'There is no model').waitFor();
+    await banner(page, 'small built-in demo model').waitFor();
     await page.goto(`${server.url}/model`);
     for (const path of ['/', '/model']) {
       await page.goto(server.url + path);
