@@ -80,11 +80,11 @@ class EngineTest : public ::testing::Test {
 
   FakeModel model_;
   EngineOptions options_;
-  std::unique_ptr<Engine> engine_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool is_held_ = false;
   bool may_go_ = false;
+  std::unique_ptr<Engine> engine_;  // goes first: its thread uses all of the above
 };
 
 TEST_F(EngineTest, ManyThreadsAskAndCancelAndEachGetsWhatItGetsAlone) {
