@@ -34,8 +34,9 @@ SUMMARY = "Summarise our conversation so far in a few sentences."
 DEFAULT_NEXT = ["What is notso?", "What can you do?", "How do I install the real model?",
                 "What is a KV cache?", "Is it private?", "What hardware do I need?",
                 "How do I switch thinking off?", "What is quantisation?"]
-SYLLABLES = ("ba be bo da de do fa fi ga go ka ke ki la le lo ma me mi mo na ne no pa pe po ra re ri "
-             "ro sa se so ta te to va vi wa xa zo tron dex plo gli stra bru quin mor fen lith").split()
+SYLLABLES = ("ba be bo da de do fa fi ga go ka ke ki la le lo ma me mi mo na ne no pa pe po ra "
+             "re ri ro sa se so ta te to va vi wa xa zo tron dex plo gli stra bru quin mor fen "
+             "lith").split()
 ADJECTIVES = ("old new big small red green blue good bad fast slow cheap modern ancient french "
               "american chinese digital electric wild public private early late famous common "
               "sweet cold hot dry heavy light wooden medical legal human social").split()
@@ -165,8 +166,8 @@ class Dialogues:
             return question, thought.format(p=topic.phrase), getattr(topic, kind)
         if state.last == "unknown":
             answer = {
-                "more": "There is no more that I know: I am only the built-in demo. The real model, "
-                        "from `notso pull`, can tell you.",
+                "more": "There is no more that I know: I am only the built-in demo. The real "
+                        "model, from `notso pull`, can tell you.",
                 "short": "In short: I do not know. The real model may: `notso pull`.",
                 "why": "Because I am only the built-in demo, with a few million weights and text "
                        "about this program. SmolLM3-3B knows much more: `notso pull`.",
@@ -246,8 +247,8 @@ class Dialogues:
         while len(expression) < 6:
             question, expression, value = sums.sample(rng)
         return self.sum_text(question), "That is too large for me without the calculator.", (
-            "I need the calculator for that: switch on \"Calculator and clock\" in the settings, or "
-            "type /tools on in notso chat.")
+            "I need the calculator for that: switch on \"Calculator and clock\" in the settings, "
+            "or type /tools on in notso chat.")
 
     def sum_text(self, question):
         if self.rng.random() < 0.6:

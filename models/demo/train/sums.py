@@ -8,7 +8,8 @@ SIGNS = {"+": ["+", "plus", "and"], "-": ["-", "minus"], "*": ["*", "x", "times"
          "/": ["/", "divided by", "over"]}
 FRAMES = ["what is {s}", "what's {s}", "whats {s}", "{s}", "{s} =", "{s} = ?", "how much is {s}",
           "calculate {s}", "compute {s}", "can you calculate {s}", "please calculate {s}",
-          "what does {s} make", "tell me {s}", "work out {s}", "solve {s}", "what do you get for {s}",
+          "what does {s} make", "tell me {s}", "work out {s}", "solve {s}",
+          "what do you get for {s}",
           "i need {s}", "what is the result of {s}", "and {s}", "{s} please", "evaluate {s}",
           "how much would {s} be", "could you work out {s} for me", "give me {s}", "sum: {s}",
           "now {s}", "what about {s}", "do you know what {s} is", "what is the value of {s}"]
@@ -63,7 +64,8 @@ def ternary(rng):
         asked = asked.replace(" ", "")
     elif rng.random() < 0.4 and "(" not in asked:
         for op in "+-*":
-            asked = asked.replace(f" {op} ", f" {rng.choice(SIGNS[op][1:] if op != '+' else ['plus'])} ")
+            signs = SIGNS[op][1:] if op != "+" else ["plus"]
+            asked = asked.replace(f" {op} ", f" {rng.choice(signs)} ")
     return rng.choice(FRAMES).format(s=asked), expression, value
 
 
@@ -87,7 +89,8 @@ def powers(rng):
     form = rng.randrange(4)
     if form == 0:
         a = rng.randrange(2, 100)
-        asked = rng.choice([f"{a} squared", f"the square of {a}", f"{a}^2", f"{a} to the power of 2"])
+        asked = rng.choice([f"{a} squared", f"the square of {a}", f"{a}^2",
+                            f"{a} to the power of 2"])
         return rng.choice(FRAMES).format(s=asked), f"{a}^2", a * a
     if form == 1:
         a = rng.randrange(2, 100)

@@ -102,7 +102,8 @@ def run(rank, arguments):
     optimizer = network.Optimizer(net, arguments.rate, arguments.rate * 0.4)
     first = load(arguments.resume, net, optimizer) if arguments.resume else 0
     log = open(folder / "training.log" if rank == 0 else "/dev/null", "a", encoding="utf-8")
-    print(f"# steps {first} to {arguments.steps}, decay {arguments.decay}, short {arguments.short}, "
+    print(f"# steps {first} to {arguments.steps}, decay {arguments.decay}, "
+          f"short {arguments.short}, "
           f"rate {arguments.rate}, batch {BATCH_TOKENS}, seed {arguments.seed}, "
           f"{sum(p.numel() for p in net.parameters())} parameters", file=log, flush=True)
     begin, total, seen, tokens = time.time(), 0.0, 0, 0

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <string_view>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mapped_file.h"
@@ -15,7 +16,8 @@ asm(".section .rodata\n"
     ".balign 64\n"
     ".global notso_demo_model, notso_demo_model_end\n"
     "notso_demo_model:\n"
-    ".incbin \"" NOTSO_DEMO_MODEL "\"\n"
+    ".incbin \"" NOTSO_DEMO_MODEL
+    "\"\n"
     "notso_demo_model_end:\n"
     ".byte 0\n"
     ".previous\n");
