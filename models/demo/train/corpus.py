@@ -71,7 +71,7 @@ class Topic:
         self.id, self.phrase, self.title = [part.strip() for part in line[2:].split("|")]
         self.file = file
         self.subjects, self.questions, self.answers, self.next = [], [], [], []
-        self.things, self.doings = [], []
+        self.things, self.doings, self.whole = [], [], []
         self.ask = self.more = self.short = self.why = ""
 
     def add(self, key, value):
@@ -102,6 +102,9 @@ def read_topics():
         name, things, doings = line.split(" | ")
         topics[name].things = things.split("; ")
         topics[name].doings = doings.split("; ")
+    for line in lines_of("questions.txt"):
+        name, questions = line.split(": ", 1)
+        topics[name].whole = questions.split(" // ")
     for topic in topics.values():
         if topic.ask:
             topic.questions.append(parse(topic.ask.rstrip("?")))

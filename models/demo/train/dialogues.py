@@ -5,6 +5,7 @@ mode, tools, system prompt and course are drawn at random; the same seed draws t
 """
 
 import random
+import re
 
 import corpus
 import noise
@@ -42,9 +43,35 @@ ADJECTIVES = ("old new big small red green blue good bad fast slow cheap modern 
               "sweet cold hot dry heavy light wooden medical legal human social").split()
 
 
+def plain(text):
+    """A question without capitals and signs."""
+    return re.sub(r"[^\w]+", " ", text.lower()).strip()
+
+
+def held_out_questions():
+    """The plain questions of the evaluation, which no conversation may have."""
+    folder = corpus.FOLDER.parent / "evaluation"
+    return {plain(line.split(" | ")[0]) for name in ("known.txt", "unknown.txt", "sums.txt")
+            for line in (folder / name).read_text(encoding="utf-8").splitlines()
+            if line and not line.startswith("#")}
+
+
+def apart(draw):
+    """Makes a method that draws a question, alone or first of several things, draw again while it
+    is a held-out one."""
+    def draw_apart(self, *arguments):
+        while True:
+            drawn = draw(self, *arguments)
+            question = drawn if isinstance(drawn, str) else drawn[0]
+            if plain(question) not in self.held_out:
+                return drawn
+    return draw_apart
+
+
 class Dialogues:
     def __init__(self, seed):
         self.rng = random.Random(seed)
+        self.held_out = held_out_questions()
         self.topics = corpus.read_topics()
         self.frames = corpus.read_sections("frames.txt")
         self.openers = self.plain("opener") + self.plain("before")
@@ -72,10 +99,13 @@ class Dialogues:
     def framed(self, subject, frames="concept"):
         return corpus.pick(self.rng.choice(self.frames[frames]), self.rng).replace("{x}", subject)
 
+    @apart
     def question_of(self, topic):
         if topic.ask and self.rng.random() < 0.08:
             return topic.ask
         draw = self.rng.random()
+        if topic.whole and draw > 0.72:
+            return self.typed(self.rng.choice(topic.whole))
         if topic.things and draw < 0.24:
             return self.typed(self.framed(self.rng.choice(topic.things), "thing"))
         if topic.doings and draw < 0.42:
@@ -107,6 +137,7 @@ class Dialogues:
             text = text[:start] + word + text[end + 1:]
         return text, names
 
+    @apart
     def unknown_question(self):
         rng = self.rng
         if rng.random() < 0.3:
@@ -243,12 +274,16 @@ class Dialogues:
             question, expression, value = sums.small(rng)
             return self.sum_text(question), f"A small sum: {expression} = {value}.", (
                 f"{expression} is {value}.")
-        question, expression, value = sums.sample(rng)
+        question, expression, value = self.large_sum()
         while len(expression) < 6:
-            question, expression, value = sums.sample(rng)
+            question, expression, value = self.large_sum()
         return self.sum_text(question), "That is too large for me without the calculator.", (
             "I need the calculator for that: switch on \"Calculator and clock\" in the settings, "
             "or type /tools on in notso chat.")
+
+    @apart
+    def large_sum(self):
+        return sums.sample(self.rng)
 
     def sum_text(self, question):
         if self.rng.random() < 0.6:
@@ -325,7 +360,7 @@ class Dialogues:
 
     def calculator_call(self, state):
         rng = self.rng
-        question, expression, value = sums.sample(rng)
+        question, expression, value = self.large_sum()
         thought = rng.choice(["This is a sum. I call the calculator.",
                               "I let the calculator do this sum."])
         state.titles.append("A sum")
