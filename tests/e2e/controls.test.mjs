@@ -295,6 +295,7 @@ test('on a phone the list is a drawer and nothing is wider than the screen', asy
 
 test('everything is reached by the keyboard alone', async () => {
   const page = await home();
+  await page.locator('#text:focus').waitFor();
   await page.keyboard.type('keyboard only');
   await page.keyboard.press('Enter');
   await page.locator('.md', { hasText: 'You said: keyboard only' }).waitFor();
