@@ -103,8 +103,9 @@ TEST_F(Serve, WhatIsMissingIsNamedInOneLine) {
 TEST_F(Serve, APortThatIsTakenIsRefusedBeforeTheModelIsLoaded) {
   int port = 0;
   const int fd = listen_anywhere(port);
-  expect_refusal(serve(flags({"--port", std::to_string(port), "--log-level", "error"})),
-                 std::to_string(port));
+  expect_refusal(
+      serve(flags({"--port", std::to_string(port), "--no-demo", "--log-level", "error"})),
+      std::to_string(port));
   EXPECT_FALSE(fs::exists(folder_ / "cache"));
   close(fd);
 }

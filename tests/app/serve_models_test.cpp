@@ -42,8 +42,8 @@ class ServeModels : public ::testing::Test {
 
   [[nodiscard]] static std::vector<std::string> flags(std::vector<std::string> more = {}) {
     std::vector<std::string> all = {
-        "--port",    "0", "--ctx",        "1024", "--kv-memory", "24M", "--no-kv-on-disk",
-        "--threads", "1", "--rate-limit", "0"};
+        "--port",          "0",         "--ctx", "1024",         "--kv-memory", "24M",
+        "--no-kv-on-disk", "--threads", "1",     "--rate-limit", "0",           "--no-demo"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -217,7 +217,7 @@ TEST_F(ServeModels, AModelThatCannotBeLoadedLeavesTheOneBeforeAndSaysWhy) {
 }
 
 TEST_F(ServeModels, AServerWithoutAModelOffersOneAndTakesTheFirstThatComes) {
-  ServerProcess server(flags({"--no-demo", "--offer", "Q6_K"}));
+  ServerProcess server(flags({"--offer", "Q6_K"}));
   ASSERT_TRUE(server.wait_ready());
   EXPECT_THAT(server.fetch("GET", "/health"),
               AllOf(StartsWith("HTTP/1.1 503 "), HasSubstr("there is no model yet")));

@@ -22,7 +22,8 @@ export function makeHome() {
 
 // Starts a server with further flags; {url, home, stop}. It is ready when this resolves.
 export async function startServer(flags = [], home = makeHome()) {
-  const args = ["serve", "--port", "0", "--ctx", "1024", "--rate-limit", "0", ...flags];
+  const args = ["serve", "--port", "0", "--ctx", "1024", "--rate-limit", "0", "--no-demo",
+    ...flags];
   const child = spawn(notso, args, {env: home.env, stdio: ["ignore", "pipe", "pipe"]});
   let output = "";
   const exited = new Promise((resolve) => child.once("exit", resolve));
