@@ -43,6 +43,17 @@ test('a message is answered, and both survive a reload under their own address',
   await done(page);
 });
 
+test('answers come also where the script that reads them comes late', async () => {
+  const page = await home();
+  await page.route('**/htmx-sse.js', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await route.continue();
+  });
+  await send(page, 'a late script');
+  assert.equal(await answerText(page), 'You said: a late script');
+  await done(page);
+});
+
 test('a message shows at once, the input clears and keeps the focus', async () => {
   const page = await home();
   await send(page, 'first');
