@@ -1,8 +1,8 @@
 // A conversation in the browser: sending, streaming, stopping, branching, losing the connection.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { answerText, closeBrowser, closePages, openPage, PageServer, send, watchFaults }
-  from './lib/page.mjs';
+import { answerText, closeBrowser, closePages, done, openHome, openPage, PageServer, send,
+  watchFaults } from './lib/page.mjs';
 
 const server = new PageServer();
 before(() => server.start());
@@ -12,16 +12,7 @@ after(async () => {
   await server.close();
 });
 
-async function home(options) {
-  const page = await openPage(server, options);
-  await page.goto(server.url);
-  return page;
-}
-
-async function done(page) {
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-}
+const home = (options) => openHome(server, options);
 
 test('the first visit offers starters that fill the input', async () => {
   const page = await home();

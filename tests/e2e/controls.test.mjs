@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
-import { answerText, closeBrowser, closePages, openPage, PageServer, send } from './lib/page.mjs';
+import { answerText, closeBrowser, closePages, done, openHome, PageServer, send }
+  from './lib/page.mjs';
 
 const server = new PageServer();
 before(() => server.start());
@@ -12,21 +13,12 @@ after(async () => {
   await server.close();
 });
 
-async function home(options) {
-  const page = await openPage(server, options);
-  await page.goto(server.url);
-  return page;
-}
+const home = (options) => openHome(server, options);
 
 async function chat(text = 'hello', options = {}) {
   const page = await home(options);
   await send(page, text);
   return page;
-}
-
-async function done(page) {
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
 }
 
 async function command(page, text) {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { closeBrowser, openPage, PageServer, send } from './lib/page.mjs';
+import { closeBrowser, done, openHome, PageServer, send } from './lib/page.mjs';
 
 const notso = process.env.NOTSO;
 const folder = mkdtempSync(join(tmpdir(), 'notso-hub-'));
@@ -98,16 +98,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function home(options) {
-  const page = await openPage(server, options);
-  await page.goto(server.url);
-  return page;
-}
-
-async function done(page) {
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-}
+const home = (options) => openHome(server, options);
 
 // What a person without scripts does: looks again.
 async function reloadUntil(page, locator) {

@@ -2,7 +2,8 @@
 // noise; where the text matters, /quote gives a known one.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { answerText, closeBrowser, closePages, ModelServer, openPage, send } from './lib/page.mjs';
+import { answerText, closeBrowser, closePages, done, ModelServer, openHome, send }
+  from './lib/page.mjs';
 
 const server = new ModelServer();
 before(() => server.start());
@@ -12,16 +13,7 @@ after(async () => {
   await server.close();
 });
 
-async function home(options) {
-  const page = await openPage(server, options);
-  await page.goto(server.url);
-  return page;
-}
-
-async function done(page) {
-  assert.deepEqual(page.faults, []);
-  await page.context().close();
-}
+const home = (options) => openHome(server, options);
 
 // Sets how long the answers of this chat are, or of new ones; 0: as the context allows.
 async function setLength(page, tokens) {

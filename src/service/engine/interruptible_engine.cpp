@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "service/engine/forwarding_policy.h"
+
 namespace notso {
 
 // What the policies, on the engine's thread, and the callers have in common. A request is known by
@@ -16,22 +18,12 @@ struct InterruptibleEngine::Shared {
   std::string why;                               // "": it runs
 };
 
-// Passes on what another policy is told.
-class InterruptibleEngine::Policy : public TokenPolicy {
+// Takes a request off the list when it ends, and says why if it was the engine's end.
+class InterruptibleEngine::Policy : public ForwardingPolicy {
  public:
   Policy(std::unique_ptr<TokenPolicy> policy, std::shared_ptr<Shared> shared, std::uint64_t number)
-      : policy_(std::move(policy)), shared_(std::move(shared)), number_(number) {}
+      : ForwardingPolicy(std::move(policy)), shared_(std::move(shared)), number_(number) {}
 
-  void queued(std::int32_t position, double wait_s) override { policy_->queued(position, wait_s); }
-  void prompt_progress(std::int32_t done, std::int32_t total) override {
-    policy_->prompt_progress(done, total);
-  }
-  [[nodiscard]] bool is_forced() const override { return policy_->is_forced(); }
-  [[nodiscard]] Result<std::int32_t> next(std::span<const float> logits,
-                                          Sampler& sampler) override {
-    return policy_->next(logits, sampler);
-  }
-  bool accept(std::int32_t token) override { return policy_->accept(token); }
   void ended(const RequestReport& report) override {
     RequestReport told = report;
     {
@@ -42,11 +34,10 @@ class InterruptibleEngine::Policy : public TokenPolicy {
         told.error = {ErrorCode::kUnavailable, shared_->why};
       }
     }
-    policy_->ended(told);
+    ForwardingPolicy::ended(told);
   }
 
  private:
-  std::unique_ptr<TokenPolicy> policy_;
   std::shared_ptr<Shared> shared_;
   std::uint64_t number_;
 };

@@ -1,6 +1,7 @@
 // A chat's page, and the pieces of it that are asked for one by one.
 #include <array>
 #include <fmt/format.h>
+#include <optional>
 #include <sys/random.h>
 
 #include "web/ui/export.h"
@@ -35,6 +36,14 @@ Value chat_value(const Conversation& chat, std::int64_t leaf) {
 asio::awaitable<void> send_missing(Ui& ui, http::Exchange& exchange) {
   const Error error{ErrorCode::kNotFound, "There is no such message."};
   co_await send_error(ui, exchange, error);
+}
+
+// The chat that is asked for; none: the reason is sent.
+asio::awaitable<std::optional<OpenChat>> chat_or_error(Ui& ui, http::Exchange& exchange) {
+  Result<OpenChat> open = co_await open_chat(ui, exchange.request());
+  if (open) co_return std::move(*open);
+  co_await send_error(ui, exchange, open.error());
+  co_return std::nullopt;
 }
 
 // The turns that are asked for: the newest, those before one, or those from one on.
@@ -122,11 +131,8 @@ asio::awaitable<void> get_chat(Ui& ui, http::Exchange& exchange) {
 
 asio::awaitable<void> get_messages(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  Result<OpenChat> open = co_await open_chat(ui, request);
-  if (!open) {
-    co_await send_error(ui, exchange, open.error());
-    co_return;
-  }
+  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  if (!open) co_return;
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
   Dict variables = common_variables(ui, request);
   variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
@@ -136,11 +142,8 @@ asio::awaitable<void> get_messages(Ui& ui, http::Exchange& exchange) {
 
 asio::awaitable<void> get_turn(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  Result<OpenChat> open = co_await open_chat(ui, request);
-  if (!open) {
-    co_await send_error(ui, exchange, open.error());
-    co_return;
-  }
+  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  if (!open) co_return;
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
   const Turn* turn = transcript.turn_of(integer_parameter(request, "message"));
   if (turn == nullptr) {
@@ -156,11 +159,8 @@ asio::awaitable<void> get_turn(Ui& ui, http::Exchange& exchange) {
 
 asio::awaitable<void> get_edit(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  Result<OpenChat> open = co_await open_chat(ui, request);
-  if (!open) {
-    co_await send_error(ui, exchange, open.error());
-    co_return;
-  }
+  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  if (!open) co_return;
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
   const StoredMessage* message = transcript.find(integer_parameter(request, "message"));
   if (message == nullptr || message->message.role != Role::kUser) {
@@ -178,11 +178,8 @@ asio::awaitable<void> get_edit(Ui& ui, http::Exchange& exchange) {
 
 asio::awaitable<void> get_text(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  Result<OpenChat> open = co_await open_chat(ui, request);
-  if (!open) {
-    co_await send_error(ui, exchange, open.error());
-    co_return;
-  }
+  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  if (!open) co_return;
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
   const Turn* turn = transcript.turn_of(integer_parameter(request, "message"));
   http::Response response;
@@ -218,11 +215,8 @@ asio::awaitable<void> get_export(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const std::string owner = request.principal;
   const std::string file = request.path.substr(request.path.rfind('/') + 1);
-  Result<OpenChat> open = co_await open_chat(ui, request);
-  if (!open) {
-    co_await send_error(ui, exchange, open.error());
-    co_return;
-  }
+  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  if (!open) co_return;
   const std::string title = open->chat.title;
   const SessionId id = open->chat.id;
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
@@ -258,11 +252,8 @@ asio::awaitable<void> get_export(Ui& ui, http::Exchange& exchange) {
 asio::awaitable<void> post_leaf(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const std::string owner = request.principal;
-  Result<OpenChat> open = co_await open_chat(ui, request);
-  if (!open) {
-    co_await send_error(ui, exchange, open.error());
-    co_return;
-  }
+  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  if (!open) co_return;
   const SessionId id = open->chat.id;
   const std::int64_t message = Form(request.body).integer("message").value_or(0);
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);

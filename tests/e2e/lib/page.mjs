@@ -1,4 +1,5 @@
 // A server of its own and a browser for one test file.
+import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -101,6 +102,19 @@ export async function openPage(server, options = {}) {
   const page = await context.newPage();
   page.faults = watchFaults(page, server);
   return page;
+}
+
+// Such a page, at the first view.
+export async function openHome(server, options) {
+  const page = await openPage(server, options);
+  await page.goto(server.url);
+  return page;
+}
+
+// The end of a test: nothing has happened on the page that must not.
+export async function done(page) {
+  assert.deepEqual(page.faults, []);
+  await page.context().close();
 }
 
 export function watchFaults(page, server) {
