@@ -350,7 +350,7 @@ void AnswerState::plan() {
     force("\n");
   } else if (phase == Phase::kToolCall && matcher_ && matcher_->is_accepting()) {
     matcher_.reset();
-    force("\n", Mark::kEndToolCall);
+    force(parser_.part_ends_line() ? "" : "\n", Mark::kEndToolCall);
   } else if (outside && after_call_) {
     if (parser_.part_is_empty() && parser_.after_mark()) return;  // the call has just ended
     const bool bound = content_grammar_ || must_call();

@@ -56,7 +56,8 @@ struct ToolSignature {
   std::string_view parameters;
 };
 
-// The source whose answers are {"name": ..., "arguments": {...}} for exactly one of the tools.
+// The source whose answers are {"name": ..., "arguments": {...}} for exactly one of the tools, with
+// or without a newline after it.
 // Fails where `parameters` is not JSON.
 Result<GrammarSource> tool_call_source(std::span<const ToolSignature> tools);
 

@@ -496,8 +496,9 @@ Result<RuleId> parse_tool_calls(std::string_view text, ExpressionPool& pool) {
     if (!call) return pass_on(call);
     calls.push_back(*call);
   }
+  // The newline is there for tokens that join it with the end of the object.
   const RuleId root = pool.add_rule("(tool call)");
-  pool.define(root, pool.choice(calls));
+  pool.define(root, pool.sequence({pool.choice(calls), pool.optional(pool.literal("\n"))}));
   return root;
 }
 

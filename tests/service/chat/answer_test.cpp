@@ -5,12 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ml/core/tokenizer/small_vocab.h"
 #include "service/chat/answer_fixture.h"
 
 namespace notso {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
@@ -251,6 +253,37 @@ TEST_F(AnswererTest, TheEndTokenIsKeptAndNotShown) {
   EXPECT_EQ(end.reason, FinishReason::kStop);
   EXPECT_EQ(end.message.tokens, std::vector<TokenId>{ends.front()});
   EXPECT_EQ(end.message.content, "");
+}
+
+// Tokenizers join the end of an object with the newline after it, and models write what tokenizers
+// make: a grammar must not force the call into other tokens.
+TEST(AnswerState, ACallInTheVocabularysOwnTokensIsLeftAsItIs) {
+  const auto tokenizer =
+      tokenizer_of({.merges = prefix_merges({"}}\n", "{\"", "\": "}),
+                    .user_defined = {"<think>", "</think>", "<tool_call>", "</tool_call>"}});
+  AnswerVocabulary vocabulary(tokenizer, static_cast<std::size_t>(tokenizer->vocab_size()));
+  const std::vector<TokenId> prompt = {1, 2};
+  const auto written = tokenizer->encode(
+      "<tool_call>\n{\"name\": \"add\", \"arguments\": {\"a\": 5}}\n</tool_call>", true);
+  ASSERT_THAT(written, Contains(tokenizer->find(in_byte_alphabet("}}\n"))));
+  AnswerOptions options;
+  options.tools = {{"add", "", R"({"type":"object","properties":{"a":{"type":"integer"}}})"}};
+  options.sampling.temperature = 0;
+  auto state = AnswerState::make(vocabulary, options, prompt, 100);
+  ASSERT_TRUE(state);
+  Sampler sampler(vocabulary.size());
+  std::vector<ChatEvent> events;
+  for (const TokenId wanted : written) {
+    std::vector<float> logits(vocabulary.size(), 0.0F);
+    logits[static_cast<std::size_t>(wanted)] = 50.0F;
+    const auto token = (*state)->next(logits, sampler);
+    ASSERT_TRUE(token);
+    ASSERT_EQ(tokenizer->token_bytes(*token), tokenizer->token_bytes(wanted));
+    (*state)->accept(*token, events);
+  }
+  const Finished end = (*state)->finish(FinishReason::kStop, events);
+  ASSERT_THAT(end.message.tool_calls, SizeIs(1));
+  EXPECT_EQ(end.message.tool_calls[0].arguments, R"({"a": 5})");
 }
 
 TEST(AnswerState, LogitsThatAreNotFiniteAreAnError) {
