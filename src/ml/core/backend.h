@@ -115,6 +115,10 @@ struct KvSlot {
 // Reports done of total bytes; called from the loading thread.
 using LoadProgress = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
+// To be raised by every change of a kernel that changes the bits of any result: what was computed
+// before it and kept on disk does not go with what is computed after.
+inline constexpr int kArithmeticVersion = 2;
+
 // A device. Verbs run to completion, cannot fail and do not allocate; they are called from one
 // thread at a time.
 class Backend {

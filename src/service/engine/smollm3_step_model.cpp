@@ -35,6 +35,7 @@ std::string identity_of(const smollm3::Model& model, const GgufFile& file, const
   std::ostringstream text;
   text << "smollm3 bytes=" << file.file().bytes().size() << " time=" << file.file().modified_ns()
        << " hash=" << std::hex << hash_of(file) << std::dec << " kernels=" << backend.kernels()
+       << "/" << kArithmeticVersion
        << " kv=" << (model.options().kv_type == KvType::kQ8_0 ? "q8_0" : "f16")
        << " page=" << model.kv_layout().page_bytes() << "/" << kKvPageTokens;
   if (const auto& yarn = model.config().yarn) {

@@ -150,13 +150,13 @@ void multiply_k(Job<H, T>& job) {
 // pairs[j][t] = minus the sums of q over the two 16s of group j, as 16-bit numbers.
 template <int T>
 NOTSO_INLINE void pair_sums(const std::int32_t* meta, std::int32_t (&pairs)[8][T]) {
-  const std::int32_t* sums = meta + TileMeta::kNegSums16 * T;
+  const std::int32_t* sums = meta + TileMeta::kOffsets16 * T;
 #pragma GCC unroll 8
   for (int j = 0; j < 8; ++j) {
 #pragma GCC unroll 4
     for (int t = 0; t < T; ++t) {
-      const auto first = static_cast<std::uint32_t>(sums[2 * j * T + t]) & 0xffffU;
-      const auto second = static_cast<std::uint32_t>(sums[(2 * j + 1) * T + t]) << 16;
+      const auto first = static_cast<std::uint32_t>(sums[2 * j * T + t] >> 5) & 0xffffU;
+      const auto second = static_cast<std::uint32_t>(sums[(2 * j + 1) * T + t] >> 5) << 16;
       pairs[j][t] = static_cast<std::int32_t>(first | second);
     }
   }

@@ -102,8 +102,8 @@ void quantize_block(const float* in, const BlockWriter& out) {
     factors[j] = factor;
     halves[j] = (factor * sum + j % 2) >> 1;
     out.word(TileMeta::kFactorTwins + j, factor | factor << 16);
-    out.word(TileMeta::kNegSums16 + 2 * j, -sums.first);
-    out.word(TileMeta::kNegSums16 + 2 * j + 1, -sums.second);
+    out.word(TileMeta::kOffsets16 + 2 * j, -32 * sums.first);
+    out.word(TileMeta::kOffsets16 + 2 * j + 1, -32 * sums.second);
     out.word(TileMeta::kNegSums32 + j, -sum);
     out.number(TileMeta::kGroupScales + j, a * e);
     out.number(TileMeta::kGroupSums + j, a * e * static_cast<float>(sum));

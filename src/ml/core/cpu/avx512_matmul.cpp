@@ -280,9 +280,58 @@ void multiply_k(Job<P, T>& job) {
   }
 }
 
-// Q6_K: groups of 16, so two groups are the two halves of 32 columns. The weights' offset of 32
-// goes in as the sums' starting value. Sums are scaled whole: the head is of this type, and halved
-// sums there made the full-size model's logits diverge half as much again.
+// Two groups' scales of Q6_K as floats: those of the 32 columns at an even or odd place (kOdd) of
+// the 64 whose four scales a line holds.
+template <bool kOdd>
+inline void q6_scales(__m512i line, __m512 (&scale)[2]) {
+  const __m512i first = _mm512_slli_epi32(line, kOdd ? 16 : 24);
+  const __m512i second = kOdd ? line : _mm512_slli_epi32(line, 8);
+  scale[0] = _mm512_cvtepi32_ps(_mm512_srai_epi32(first, 24));
+  scale[1] = _mm512_cvtepi32_ps(_mm512_srai_epi32(second, 24));
+}
+
+// total += 32 columns of Q6_K, two groups of 16: `lines` are their sixths and nibbles. The lines of
+// a group are loaded when its turn comes: all at once they would push sums out of the registers.
+template <int P, int T>
+inline void q6_columns(const Bytes (&lines)[P], std::size_t step, const __m512 (&scales)[P][2],
+                       const std::int8_t* q, const std::int32_t* meta, int j,
+                       __m512 (&total)[P][T]) {
+  __m512i acc[2][P][T];
+  const std::int8_t* x = q + j * 32 * T;
+#pragma GCC unroll 2
+  for (int half = 0; half < 2; ++half) {
+    __m512i high[P];
+    Bytes nibbles[P];
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
+      high[p] = load_line(lines[p] + static_cast<std::size_t>(half) * step);
+      nibbles[p] = lines[p] + static_cast<std::size_t>(2 + 2 * half) * step;
+    }
+    const std::int32_t* offsets = meta + (TileMeta::kOffsets16 + 2 * j + half) * T;
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) {
+#pragma GCC unroll 2
+      for (int p = 0; p < P; ++p) acc[half][p][t] = broadcast(offsets + t);
+    }
+    dot_line<High::kSixths, 0, P, T>(nibbles, step, high, x + half * 16 * T, acc[half]);
+    dot_line<High::kSixths, 1, P, T>(nibbles, step, high, x + half * 16 * T, acc[half]);
+  }
+#pragma GCC unroll 4
+  for (int t = 0; t < T; ++t) {
+    const __m512 scale = broadcast_float(meta + (TileMeta::kGroupScales + j) * T + t);
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
+      const __m512 first = _mm512_mul_ps(_mm512_cvtepi32_ps(acc[0][p][t]), scales[p][0]);
+      const __m512 both = _mm512_fmadd_ps(_mm512_cvtepi32_ps(acc[1][p][t]), scales[p][1], first);
+      total[p][t] = _mm512_fmadd_ps(both, scale, total[p][t]);
+    }
+  }
+}
+
+// Q6_K. The weights' offset of 32 goes in as the sums' starting value. Sums are scaled whole, as
+// floats: the head is of this type, and halved sums there made the full-size model's logits diverge
+// half as much again; conversions to float are free beside the dot products, 32-bit products are
+// not.
 template <int P, int T>
 void multiply_q6(Job<P, T>& job) {
   const std::size_t line = line_step(job);
@@ -292,59 +341,34 @@ void multiply_q6(Job<P, T>& job) {
   Bytes groups[P];
   start<P, T>(job, header, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
-    __m512i total[P][T];
-    clear(total);
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; ++j) {
-      __m512i acc[2][P][T];
-      __m512i scales[P];
-      Bytes nibbles[P];
-      __m512i high[2][P];
+    __m512 total[P][T];
+#pragma GCC unroll 2
+    for (int p = 0; p < P; ++p) {
+#pragma GCC unroll 4
+      for (int t = 0; t < T; ++t) total[p][t] = _mm512_setzero_ps();
+    }
+#pragma GCC unroll 1
+    for (int i = 0; i < 4; ++i) {
+      __m512 scales[P][2];
+      Bytes lines[P];
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        Bytes lines = groups[p] + static_cast<std::size_t>(j) * 6 * line;
-        high[0][p] = load_line(lines);
-        high[1][p] = load_line(lines + line);
-        nibbles[p] = lines + 2 * line;
-        const __m512i packed = load_line(header[p] + j / 2 * kQuadBytes);
-        scales[p] = j % 2 == 0 ? _mm512_srai_epi16(_mm512_slli_epi16(packed, 8), 8)
-                               : _mm512_srai_epi16(packed, 8);
+        lines[p] = groups[p] + static_cast<std::size_t>(i) * 12 * line;
+        q6_scales<false>(load_line(header[p] + i * kQuadBytes), scales[p]);
       }
-#pragma GCC unroll 4
-      for (int t = 0; t < T; ++t) {
-        const std::int32_t* sums = meta + (TileMeta::kNegSums16 + 2 * j) * T + t;
+      q6_columns<P, T>(lines, line, scales, q, meta, 2 * i, total);
 #pragma GCC unroll 2
-        for (int p = 0; p < P; ++p) {
-          acc[0][p][t] = _mm512_slli_epi32(broadcast(sums), 5);
-          acc[1][p][t] = _mm512_slli_epi32(broadcast(sums + T), 5);
-        }
+      for (int p = 0; p < P; ++p) {
+        lines[p] += 6 * line;
+        q6_scales<true>(load_line(header[p] + i * kQuadBytes), scales[p]);
       }
-      const std::int8_t* x = q + j * 32 * T;
-      dot_line<High::kSixths, 0, P, T>(nibbles, line, high[0], x, acc[0]);
-      dot_line<High::kSixths, 1, P, T>(nibbles, line, high[0], x, acc[0]);
-      dot_line<High::kSixths, 2, P, T>(nibbles, line, high[1], x, acc[1]);
-      dot_line<High::kSixths, 3, P, T>(nibbles, line, high[1], x, acc[1]);
-#pragma GCC unroll 4
-      for (int t = 0; t < T; ++t) {
-        const __m512i factors = broadcast(meta + (TileMeta::kFactorTwins + j) * T + t);
-#pragma GCC unroll 2
-        for (int p = 0; p < P; ++p) {
-          const __m512i both = _mm512_mullo_epi16(scales[p], factors);
-          const __m512i first = _mm512_srai_epi32(_mm512_slli_epi32(both, 16), 16);
-          const __m512i second = _mm512_srai_epi32(both, 16);
-          total[p][t] = _mm512_add_epi32(total[p][t], _mm512_mullo_epi32(acc[0][p][t], first));
-          total[p][t] = _mm512_add_epi32(total[p][t], _mm512_mullo_epi32(acc[1][p][t], second));
-        }
-      }
+      q6_columns<P, T>(lines, line, scales, q, meta, 2 * i + 1, total);
     }
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
       const __m512 d = load_halves(header[p] + 256);
 #pragma GCC unroll 4
-      for (int t = 0; t < T; ++t) {
-        finish_block(job.sums[p][t], _mm512_mul_ps(_mm512_cvtepi32_ps(total[p][t]), d),
-                     broadcast_float(meta + TileMeta::kScale * T + t));
-      }
+      for (int t = 0; t < T; ++t) finish_block(job.sums[p][t], total[p][t], d);
     }
     advance<P, T>(job, header, groups);
     q += kBlockColumns * T;

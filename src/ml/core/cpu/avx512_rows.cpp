@@ -124,8 +124,8 @@ void quantize_block(const float* in, Block& out) {
           pair_neighbours(_mm256_srai_epi32(
               _mm256_add_epi32(_mm256_mullo_epi32(factors, sums), odd_lanes), 1)));
   store_8(out, TileMeta::kFactorTwins, _mm256_or_si256(factors, _mm256_slli_epi32(factors, 16)));
-  _mm512_storeu_si512(out.words + TileMeta::kNegSums16,
-                      _mm512_sub_epi32(_mm512_setzero_si512(), sums16));
+  _mm512_storeu_si512(out.words + TileMeta::kOffsets16,
+                      _mm512_sub_epi32(_mm512_setzero_si512(), _mm512_slli_epi32(sums16, 5)));
   store_8(out, TileMeta::kNegSums32, _mm256_sub_epi32(_mm256_setzero_si256(), sums));
   store_8(out, TileMeta::kGroupScales, _mm256_castps_si256(scales));
   store_8(out, TileMeta::kGroupSums,

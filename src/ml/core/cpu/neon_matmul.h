@@ -304,7 +304,7 @@ void multiply_q6(Job<T>& job) {
       for (int half = 0; half < 2; ++half) {
         const int group = 2 * j + half;
         Sums<T> sums;
-        start<Lanes, 5>(job.meta + (TileMeta::kNegSums16 + group) * T, sums);
+        start<Lanes, 0>(job.meta + (TileMeta::kOffsets16 + group) * T, sums);
         multiply_lines<Lanes, High::kSixths>(job.group(j), job.line_step, 2 * half, 2 * half + 2,
                                              job.q + j * 32 * T, sums);
 #pragma GCC unroll 4

@@ -92,8 +92,8 @@ void quantize_block(const float* in, const BlockWriter& out) {
     factors[j] = factor;
     halves[j] = (factor * sum + j % 2) >> 1;
     out.pair(TileMeta::kFactorTwins + j, factor, factor);
-    out.word(TileMeta::kNegSums16 + 2 * j, -first);
-    out.word(TileMeta::kNegSums16 + 2 * j + 1, -second);
+    out.word(TileMeta::kOffsets16 + 2 * j, -32 * first);
+    out.word(TileMeta::kOffsets16 + 2 * j + 1, -32 * second);
     out.word(TileMeta::kNegSums32 + j, -sum);
     out.number(TileMeta::kGroupScales + j, a * e);
     out.number(TileMeta::kGroupSums + j, a * e * static_cast<float>(sum));

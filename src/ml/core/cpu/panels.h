@@ -109,7 +109,7 @@ struct TileMeta {
   static constexpr int kFactorPairs = 1;  // [4] e of groups 2 i and 2 i + 1
   static constexpr int kSumPairs = 5;  // [4] (e * sum of q + j % 2) >> 1 of groups j = 2 i, 2 i + 1
   static constexpr int kFactorTwins = 9;   // [8] e of group j, twice
-  static constexpr int kNegSums16 = 17;    // [16] int32: minus the sum of q over 16 columns
+  static constexpr int kOffsets16 = 17;    // [16] int32: -32 times the sum of q over 16 columns
   static constexpr int kNegSums32 = 33;    // [8] int32: minus the sum of q over 32 columns
   static constexpr int kGroupScales = 41;  // [8] f32 a * e
   static constexpr int kGroupSums = 49;    // [8] f32 a * e * sum of q

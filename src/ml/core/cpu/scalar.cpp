@@ -166,24 +166,31 @@ void add_k_block(const Traits& traits, const Block& block, std::int32_t b, const
   }
 }
 
+// The signed scale of a row's group of 16 columns.
+float q6_scale(Bytes header, int group, int row) {
+  static constexpr int kOrder[4] = {0, 2, 1, 3};
+  const std::uint8_t byte = header[group / 4 * kQuadBytes + kOrder[group % 4] + row * 4];
+  return static_cast<float>(static_cast<std::int8_t>(byte));
+}
+
 void add_q6_block(const Traits& traits, const Block& block, std::int32_t b, const Token& token,
                   float* sums) {
-  static constexpr int kOrder[4] = {0, 2, 1, 3};
-  Sums total{};
-  for (int g = 0; g < 16; ++g) {
-    Sums acc;
-    acc.fill(token.word(b, TileMeta::kNegSums16 + g) * 32);
-    dot_quads(traits, block, b, token, g * 4, 4, acc);
-    const std::int32_t factor = low_word(token.word(b, TileMeta::kFactorTwins + g / 2));
-    Bytes scales = block.header + g / 4 * kQuadBytes + kOrder[g % 4];
+  std::array<float, kPanelRows> total{};
+  for (int j = 0; j < 8; ++j) {
+    Sums acc[2];
+    for (int half = 0; half < 2; ++half) {
+      acc[half].fill(token.word(b, TileMeta::kOffsets16 + 2 * j + half));
+      dot_quads(traits, block, b, token, j * 8 + half * 4, 4, acc[half]);
+    }
     for (int r = 0; r < kPanelRows; ++r) {
-      const auto scale = static_cast<std::int8_t>(scales[r * 4]);
-      total[r] += acc[r] * (scale * factor);
+      const float first = static_cast<float>(acc[0][r]) * q6_scale(block.header, 2 * j, r);
+      const float both =
+          std::fma(static_cast<float>(acc[1][r]), q6_scale(block.header, 2 * j + 1, r), first);
+      total[r] = std::fma(both, token.number(b, TileMeta::kGroupScales + j), total[r]);
     }
   }
   for (int r = 0; r < kPanelRows; ++r) {
-    const float value = static_cast<float>(total[r]) * half_at(block.header + traits.format.d, r);
-    sums[r] = std::fma(value, token.number(b, TileMeta::kScale), sums[r]);
+    sums[r] = std::fma(total[r], half_at(block.header + traits.format.d, r), sums[r]);
   }
 }
 
@@ -301,8 +308,8 @@ void quantize_block(const float* in, const BlockWriter& out) {
     factors[j] = factor;
     halves[j] = (factor * sum + j % 2) >> 1;
     out.word(TileMeta::kFactorTwins + j, pair_of(factor, factor));
-    out.word(TileMeta::kNegSums16 + 2 * j, -sums[0]);
-    out.word(TileMeta::kNegSums16 + 2 * j + 1, -sums[1]);
+    out.word(TileMeta::kOffsets16 + 2 * j, -32 * sums[0]);
+    out.word(TileMeta::kOffsets16 + 2 * j + 1, -32 * sums[1]);
     out.word(TileMeta::kNegSums32 + j, -sum);
     out.number(TileMeta::kGroupScales + j, a * e);
     out.number(TileMeta::kGroupSums + j, a * e * static_cast<float>(sum));

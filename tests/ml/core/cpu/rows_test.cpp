@@ -77,8 +77,8 @@ void expect_words_of_bytes(const TestTile& tile, std::int32_t block, std::int32_
     EXPECT_EQ(tile.word(block, TileMeta::kFactorTwins + j, row), e | e << 16);
     EXPECT_EQ(half_of(TileMeta::kFactorPairs), e);
     EXPECT_EQ(half_of(TileMeta::kSumPairs), (e * sum + j % 2) >> 1);
-    EXPECT_EQ(tile.word(block, TileMeta::kNegSums16 + 2 * j, row), -sums[0]);
-    EXPECT_EQ(tile.word(block, TileMeta::kNegSums16 + 2 * j + 1, row), -sums[1]);
+    EXPECT_EQ(tile.word(block, TileMeta::kOffsets16 + 2 * j, row), -32 * sums[0]);
+    EXPECT_EQ(tile.word(block, TileMeta::kOffsets16 + 2 * j + 1, row), -32 * sums[1]);
     EXPECT_EQ(tile.word(block, TileMeta::kNegSums32 + j, row), -sum);
     EXPECT_NEAR(tile.number(block, TileMeta::kGroupScales + j, row), a * e, a * e * 1e-6);
     EXPECT_NEAR(tile.number(block, TileMeta::kGroupSums + j, row), a * e * sum,
