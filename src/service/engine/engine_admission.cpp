@@ -9,13 +9,9 @@
 namespace notso {
 namespace {
 
-std::size_t pages_for(std::int32_t positions) {
-  return static_cast<std::size_t>((positions + kKvPageTokens - 1) / kKvPageTokens);
-}
-
 // Pages that a request still needs for its tokens and one more.
 std::size_t missing_pages(const ActiveRequest& request) {
-  const std::size_t needed = pages_for(request.size() + 1);
+  const std::size_t needed = kv_pages_for(request.tokens.size() + 1);
   return needed - std::min(needed, request.kv.pages().size());
 }
 

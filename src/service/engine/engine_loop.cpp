@@ -92,8 +92,7 @@ Status EngineLoop::check(const EngineRequest& request) const {
                                                  " is not in the vocabulary (0 to " +
                                                  std::to_string(vocab - 1) + ")");
   }
-  const std::size_t pages = (size + (request.policy ? 1 : 0) + kKvPageTokens - 1) / kKvPageTokens;
-  if (pages <= pages_max_) return {};
+  if (kv_pages_for(size + (request.policy ? 1 : 0)) <= pages_max_) return {};
   return fail(ErrorCode::kResourceExhausted,
               "the prompt has " + std::to_string(size) + " tokens, but the memory for keys and " +
                   "values only holds " + std::to_string(pages_max_ * kKvPageTokens) +

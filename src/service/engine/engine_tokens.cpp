@@ -7,26 +7,12 @@
 // The first draw that differs from the guess is a right token too; the rows behind it are cut off.
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "service/engine/engine_loop.h"
 #include "service/engine/policy_call.h"
 
 namespace notso {
-namespace {
-
-bool are_finite(std::span<const float> values) {
-  constexpr std::uint32_t kExponent = 0x7f800000U;
-  std::uint32_t not_finite = 0;
-  for (const float value : values) {
-    not_finite |=
-        static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & kExponent) == kExponent);
-  }
-  return not_finite == 0;
-}
-
-}  // namespace
 
 std::optional<EngineLoop::Ending> EngineLoop::take_rows(ActiveRequest& request,
                                                         const StepShare& share,
@@ -74,7 +60,7 @@ std::optional<EngineLoop::Ending> EngineLoop::take_token(ActiveRequest& request,
                                                          std::span<const float> logits) {
   TokenPolicy& policy = *request.asked.policy;
   const Status chosen = call_policy([&]() -> Status {
-    if (!policy.is_forced() && !are_finite(logits)) {
+    if (!policy.is_forced() && !all_finite(logits)) {
       request.is_spoiled = true;
       return fail(ErrorCode::kInternal, "the model's logits after " +
                                             std::to_string(request.size()) +

@@ -1,3 +1,4 @@
+// What stands between a caller and the engine: a policy before another one.
 #pragma once
 
 #include <memory>

@@ -16,10 +16,6 @@ using Tokens = std::span<const std::int32_t>;
 
 constexpr std::size_t kPageTokens = kKvPageTokens;
 
-std::size_t pages_for(std::int32_t positions) {
-  return (static_cast<std::size_t>(positions) + kPageTokens - 1) / kPageTokens;
-}
-
 // The tokens of page `i`, fewer than a page's at the end.
 Tokens piece_of(Tokens tokens, std::size_t i) {
   const std::size_t begin = std::min(i * kPageTokens, tokens.size());
@@ -38,7 +34,6 @@ KvSequence& KvSequence::operator=(KvSequence&& other) noexcept {
   pages_ = std::exchange(other.pages_, {});
   positions_ = std::exchange(other.positions_, 0);
   cached_positions_ = other.cached_positions_;
-  restored_positions_ = other.restored_positions_;
   return *this;
 }
 
@@ -202,8 +197,7 @@ void KvCache::Impl::extend(PrefixNode& node, Tokens piece, std::byte* page) {
 
 void KvCache::Impl::set_pinned(std::string_view scope, Tokens tokens, bool pinned_now) {
   const PrefixNode* at = tree.find_root(scope);
-  for (std::size_t i = 0; at != nullptr && i < pages_for(static_cast<std::int32_t>(tokens.size()));
-       ++i) {
+  for (std::size_t i = 0; at != nullptr && i < kv_pages_for(tokens.size()); ++i) {
     const Tokens piece = piece_of(tokens, i);
     const PrefixTree::Match match = PrefixTree::best_child(*at, piece);
     if (match.common < piece.size()) return;
@@ -240,7 +234,7 @@ KvSequence KvCache::open(std::string_view scope, std::span<const std::int32_t> t
   KvSequence sequence;
   sequence.memory_ = impl_->pages.get();
   sequence.scope_ = scope;
-  sequence.pages_.reserve(pages_for(impl_->options.positions_max));
+  sequence.pages_.reserve(kv_pages_for(static_cast<std::size_t>(impl_->options.positions_max)));
   adopt(sequence, tokens, most);
   return sequence;
 }
@@ -277,11 +271,9 @@ std::int32_t KvCache::adopt(KvSequence& sequence, std::span<const std::int32_t> 
         continue;
       }
     }
-    const std::int32_t from = sequence.positions_;
     const bool adopted = impl.adopt_page(sequence, *match.node, i, match.common);
     if (page != nullptr) impl.pages->drop_user(page);
     if (!adopted) break;
-    if (from_disk) sequence.restored_positions_ += sequence.positions_ - from;
     if (match.common < kPageTokens) break;
     at = match.node;
     ++i;
@@ -304,7 +296,7 @@ Status KvCache::grow(KvSequence& sequence, std::int32_t positions) {
     return impl.out_of_pages();
   }
   const std::size_t before = sequence.pages_.size();
-  while (sequence.pages_.size() < pages_for(positions)) {
+  while (sequence.pages_.size() < kv_pages_for(static_cast<std::size_t>(positions))) {
     std::byte* const page = impl.take_page();
     if (page == nullptr) {
       sequence.drop_pages_from(before);
@@ -318,27 +310,8 @@ Status KvCache::grow(KvSequence& sequence, std::int32_t positions) {
 
 void KvCache::truncate(KvSequence& sequence, std::int32_t positions) {
   if (positions >= sequence.positions_) return;
-  sequence.drop_pages_from(pages_for(positions));
+  sequence.drop_pages_from(kv_pages_for(static_cast<std::size_t>(positions)));
   sequence.positions_ = positions;
-}
-
-Result<KvSequence> KvCache::fork(KvSequence& sequence, std::int32_t positions) {
-  Impl& impl = *impl_;
-  positions = std::min(positions, sequence.positions_);
-  KvSequence twin;
-  twin.memory_ = impl.pages.get();
-  twin.scope_ = sequence.scope_;
-  twin.pages_.reserve(pages_for(impl.options.positions_max));
-  const auto full = static_cast<std::size_t>(positions) / kPageTokens;
-  for (std::size_t i = 0; i < full; ++i) {
-    impl.share(twin, i, sequence.pages_[i]);
-    impl.pages->freeze(sequence.pages_[i], kKvPageTokens);
-  }
-  if (full < pages_for(positions) && !impl.copy(twin, full, sequence.pages_[full])) {
-    return impl.out_of_pages();
-  }
-  twin.positions_ = positions;
-  return twin;
 }
 
 void KvCache::publish(KvSequence& sequence, std::span<const std::int32_t> tokens) {

@@ -26,10 +26,16 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ml/core/backend.h"
 
 namespace notso {
 
 class KvPages;
+
+// Pages that `positions` positions need.
+[[nodiscard]] constexpr std::size_t kv_pages_for(std::size_t positions) {
+  return (positions + kKvPageTokens - 1) / kKvPageTokens;
+}
 
 // Limits and habits of a cache.
 struct KvCacheOptions {
@@ -74,9 +80,8 @@ class KvSequence {
   [[nodiscard]] std::int32_t positions() const { return positions_; }
   // The page table, for SequenceRows; valid until the next call that changes the sequence.
   [[nodiscard]] std::span<std::byte* const> pages() const { return pages_; }
-  // How many positions came from the cache so far, and how many of those from disk.
+  // How many positions came from the cache so far.
   [[nodiscard]] std::int32_t cached_positions() const { return cached_positions_; }
-  [[nodiscard]] std::int32_t restored_positions() const { return restored_positions_; }
 
  private:
   friend class KvCache;
@@ -87,7 +92,6 @@ class KvSequence {
   std::vector<std::byte*> pages_;
   std::int32_t positions_ = 0;
   std::int32_t cached_positions_ = 0;
-  std::int32_t restored_positions_ = 0;
 };
 
 // The cache. All members are called from one thread; none waits for the disk but the bounded reads
@@ -118,10 +122,6 @@ class KvCache {
 
   // Cuts the sequence to `positions`: rejected drafts.
   void truncate(KvSequence& sequence, std::int32_t positions);
-
-  // A second sequence of the same scope with the first `positions` positions of this one: shares
-  // the full pages and copies at most one.
-  [[nodiscard]] Result<KvSequence> fork(KvSequence& sequence, std::int32_t positions);
 
   // Makes findable what the sequence has computed: `tokens` are its first tokens, at most
   // positions(). The sequence goes on as before.

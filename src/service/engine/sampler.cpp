@@ -156,15 +156,6 @@ float largest(std::span<const float> values) {
   return best;
 }
 
-bool all_finite(std::span<const float> values) {
-  std::uint32_t bad = 0;
-  for (const float value : values) {
-    const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU;
-    bad |= static_cast<std::uint32_t>(magnitude >= 0x7F800000U);
-  }
-  return bad == 0;
-}
-
 // The bijection of SplitMix64: every output bit depends on every input bit.
 std::uint64_t scramble(std::uint64_t x) {
   x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
@@ -204,6 +195,15 @@ Status check_biases(std::span<const LogitBias> biases, std::size_t vocab_size) {
 }
 
 }  // namespace
+
+bool all_finite(std::span<const float> values) {
+  std::uint32_t bad = 0;
+  for (const float value : values) {
+    const std::uint32_t magnitude = std::bit_cast<std::uint32_t>(value) & 0x7FFFFFFFU;
+    bad |= static_cast<std::uint32_t>(magnitude >= 0x7F800000U);
+  }
+  return bad == 0;
+}
 
 bool SamplingParams::has_penalties() const {
   return repetition_penalty != 1.0F || frequency_penalty != 0.0F || presence_penalty != 0.0F;

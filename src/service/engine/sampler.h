@@ -41,6 +41,9 @@ struct SamplingParams {
 // Checks every range; the error names the field, its value and what is allowed.
 [[nodiscard]] Status validate(const SamplingParams& params, std::size_t vocab_size);
 
+// Whether none of the values is infinite or not a number.
+[[nodiscard]] bool all_finite(std::span<const float> values);
+
 // The random number in [0, 1) that decides position `position` of a sequence. It depends on nothing
 // else, so a draw is the same whether or not earlier positions were drawn, or drawn twice.
 [[nodiscard]] double uniform_at(std::uint64_t seed, std::uint64_t position);

@@ -49,7 +49,6 @@ class World {
       case 6:
         return truncate();
       case 7:
-        return fork();
       case 8:
         return publish();
       case 9:
@@ -150,20 +149,6 @@ class World {
     const std::size_t back = below(3) == 0 ? below(one.tokens.size() + 1) : below(6);
     one.tokens.resize(one.tokens.size() - std::min(back, one.tokens.size()));
     cache_->truncate(one.sequence, static_cast<std::int32_t>(one.tokens.size()));
-  }
-
-  void fork() {
-    if (running_.empty() || running_.size() == kRunningMax) return;
-    Running& one = running_[below(running_.size())];
-    TokenList tokens(one.tokens.begin(), one.tokens.begin() + static_cast<std::ptrdiff_t>(
-                                                                  below(one.tokens.size() + 1)));
-    Result<KvSequence> twin = cache_->fork(one.sequence, static_cast<std::int32_t>(tokens.size()));
-    if (!twin) {
-      ASSERT_EQ(cache_->available_pages(), 0U);
-      return;
-    }
-    const std::string scope = one.scope;
-    running_.push_back({std::move(*twin), scope, std::move(tokens)});
   }
 
   void publish() {

@@ -137,27 +137,6 @@ TEST(KvCache, adopts_what_another_sequence_published_meanwhile) {
   EXPECT_EQ(cache->adopt(late, tokens, 299), 0);
 }
 
-TEST(KvCache, forks_at_the_cost_of_one_page_and_keeps_the_twins_apart) {
-  const auto cache = make_cache(small_options(64));
-  const TokenList tokens = tokens_of(1, 200);
-  KvSequence a = cache->open("s", tokens, 199);
-  ASSERT_TRUE(cache->grow(a, 200));
-  compute(a, "s", tokens, 0);
-  Result<KvSequence> b = cache->fork(a, 150);
-  ASSERT_TRUE(b);
-  EXPECT_EQ(cache->stats().pages_used, 5U);
-  const TokenList of_b = joined({tokens.begin(), tokens.begin() + 150}, tokens_of(2, 100));
-  ASSERT_TRUE(cache->grow(*b, 250));
-  compute(*b, "s", of_b, 150);
-  // The first twin goes back into a page that both have.
-  cache->truncate(a, 100);
-  const TokenList of_a = joined({tokens.begin(), tokens.begin() + 100}, tokens_of(3, 10));
-  ASSERT_TRUE(cache->grow(a, 110));
-  compute(a, "s", of_a, 100);
-  EXPECT_EQ(right_positions(a, "s", of_a), 110U);
-  EXPECT_EQ(right_positions(*b, "s", of_b), 250U);
-}
-
 TEST(KvCache, evicts_what_was_used_longest_ago_from_its_end_on) {
   const auto cache = make_cache(small_options(6));
   const TokenList old = tokens_of(1, 128);

@@ -68,7 +68,6 @@ TEST_F(KvStoreTest, finds_prefixes_again_after_a_restart) {
   EXPECT_EQ(found(*cache, "", tokens), 0);
   const KvSequence sequence = cache->open("alice", tokens, 299);
   EXPECT_EQ(sequence.positions(), 299);
-  EXPECT_EQ(sequence.restored_positions(), 299);
   EXPECT_EQ(right_positions(sequence, "alice", tokens), 299U);
   EXPECT_EQ(cache->stats().pages_restored, 5U);
   EXPECT_EQ(log_, "");
