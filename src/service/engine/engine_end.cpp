@@ -140,10 +140,14 @@ Error EngineLoop::out_of_memory() {
 }
 
 // Memory ran out between two requests' work. First the caches go; if that does not help, the newest
-// request.
+// request. One that had read all of its tokens, and was not let on, reads the last one again: what
+// comes next hangs on that row.
 void EngineLoop::survive_failed_allocation() {
   ++failed_allocations_;
-  for (const Request& request : running_) cache_->truncate(request->kv, request->read);
+  for (const Request& request : running_) {
+    request->read = std::min(request->read, request->size() - 1);
+    cache_->truncate(request->kv, request->read);
+  }
   if (failed_allocations_ == 1) {
     cache_->shrink(options_.kv_bytes_max);
     return;
