@@ -43,7 +43,7 @@ struct ActiveRequest {
   std::uint64_t last_step = 0;     // in which it had rows
 
   bool prompt_is_read = false;
-  bool is_spoiled = false;  // its logits were not finite: nobody shall find its pages
+  bool is_spoiled = false;  // the model failed on it: nobody shall find its pages
   std::int32_t told_position = std::numeric_limits<std::int32_t>::max();
   std::int32_t told_progress = -1;
 

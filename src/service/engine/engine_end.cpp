@@ -66,10 +66,12 @@ void EngineLoop::finish(Request request, Ending ending) {
   }
 }
 
-// Leaves what the request has read to the cache.
+// Leaves what the request has read to the cache. Where the model failed on it, the cache forgets
+// even what it knew of it: its first pages were found by others before anybody saw their logits.
 void EngineLoop::keep_pages(ActiveRequest& request) {
-  if (!options_.prefix_cache || request.is_spoiled || request.read == 0) return;
+  if (!options_.prefix_cache || request.read == 0) return;
   const auto read = std::span(request.tokens).first(static_cast<std::size_t>(request.read));
+  if (request.is_spoiled) return cache_->remove(request.asked.cache_scope, read);
   cache_->close(std::move(request.kv), read);
   if (!request.asked.pin || request.read < request.prompt_size) return;
   cache_->pin(request.asked.cache_scope, read.first(static_cast<std::size_t>(request.prompt_size)));

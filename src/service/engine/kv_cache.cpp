@@ -34,6 +34,7 @@ KvSequence& KvSequence::operator=(KvSequence&& other) noexcept {
   pages_ = std::exchange(other.pages_, {});
   positions_ = std::exchange(other.positions_, 0);
   cached_positions_ = other.cached_positions_;
+  removals_ = other.removals_;
   return *this;
 }
 
@@ -60,6 +61,8 @@ class KvCache::Impl {
   bool adopt_page(KvSequence& sequence, PrefixNode& node, std::size_t i, std::size_t common);
   PrefixNode* insert(PrefixNode& parent, Tokens piece, std::byte*& page);
   void extend(PrefixNode& node, Tokens piece, std::byte* page);
+  void remove(PrefixNode& node);
+  void remove_all_behind(PrefixNode& first);
   void set_pinned(std::string_view scope, Tokens tokens, bool pinned);
 
   struct Pinned {
@@ -73,6 +76,7 @@ class KvCache::Impl {
   KvStore store;
   std::vector<Pinned> pinned;  // the latest at the end
   std::uint64_t evicted = 0;
+  std::uint64_t removals = 0;
 };
 
 // The least wanted page that nobody uses goes. A leaf that a sequence uses is passed over; there
@@ -195,6 +199,24 @@ void KvCache::Impl::extend(PrefixNode& node, Tokens piece, std::byte* page) {
   if (before != nullptr) pages->forget(before);
 }
 
+// Takes a node without children out of memory and off the disk; whoever uses its page keeps it.
+void KvCache::Impl::remove(PrefixNode& node) {
+  const bool on_disk = node.file.is_set();
+  if (node.page != nullptr) evict(node);
+  if (on_disk) store.drop_file(node);
+}
+
+// Ends before beginnings; a node that is left with neither page nor file is gone.
+void KvCache::Impl::remove_all_behind(PrefixNode& first) {
+  while (true) {
+    PrefixNode* end = &first;
+    while (!end->children.empty()) end = end->children.back().get();
+    const bool is_last = end == &first;
+    remove(*end);
+    if (is_last) return;
+  }
+}
+
 void KvCache::Impl::set_pinned(std::string_view scope, Tokens tokens, bool pinned_now) {
   const PrefixNode* at = tree.find_root(scope);
   for (std::size_t i = 0; at != nullptr && i < kv_pages_for(tokens.size()); ++i) {
@@ -235,6 +257,7 @@ KvSequence KvCache::open(std::string_view scope, std::span<const std::int32_t> t
   sequence.memory_ = impl_->pages.get();
   sequence.scope_ = scope;
   sequence.pages_.reserve(kv_pages_for(static_cast<std::size_t>(impl_->options.positions_max)));
+  sequence.removals_ = impl_->removals;
   adopt(sequence, tokens, most);
   return sequence;
 }
@@ -249,6 +272,7 @@ std::int32_t KvCache::adopt(KvSequence& sequence, std::span<const std::int32_t> 
   tokens = tokens.first(std::min(tokens.size(), static_cast<std::size_t>(most)));
   std::size_t i = static_cast<std::size_t>(before) / kPageTokens;
   if (tokens.size() <= static_cast<std::size_t>(before)) return 0;
+  if (sequence.removals_ != impl.removals) return 0;
   publish(sequence, tokens.first(i * kPageTokens));
   const PrefixNode* at = impl.tree.find_root(sequence.scope_);
   for (std::size_t j = 0; at != nullptr && j < i; ++j) {
@@ -316,7 +340,7 @@ void KvCache::truncate(KvSequence& sequence, std::int32_t positions) {
 
 void KvCache::publish(KvSequence& sequence, std::span<const std::int32_t> tokens) {
   tokens = tokens.first(std::min(tokens.size(), static_cast<std::size_t>(sequence.positions_)));
-  if (tokens.empty()) return;
+  if (tokens.empty() || sequence.removals_ != impl_->removals) return;
   PrefixNode* at = &impl_->tree.root(sequence.scope_);
   for (std::size_t i = 0; i * kPageTokens < tokens.size(); ++i) {
     at = impl_->insert(*at, piece_of(tokens, i), sequence.pages_[i]);
@@ -345,6 +369,25 @@ void KvCache::pin(std::string_view scope, std::span<const std::int32_t> tokens) 
 void KvCache::maintain(double now_s) { impl_->store.maintain(now_s); }
 
 bool KvCache::flush(double seconds) { return impl_->store.flush(seconds); }
+
+// What is known of a first page is a node for all of it, and shorter ones where others ended. The
+// root goes with the last of them.
+void KvCache::remove(std::string_view scope, std::span<const std::int32_t> tokens) {
+  ++impl_->removals;
+  const Tokens piece = piece_of(tokens, 0);
+  const PrefixNode* root = impl_->tree.find_root(scope);
+  for (std::size_t i = 0; root != nullptr && i < root->children.size();) {
+    PrefixNode& child = *root->children[i];
+    const std::size_t size = std::min(piece.size(), child.tokens.size());
+    if (!std::equal(child.tokens.begin(), child.tokens.begin() + static_cast<std::ptrdiff_t>(size),
+                    piece.begin())) {
+      ++i;
+      continue;
+    }
+    impl_->remove_all_behind(child);
+    root = impl_->tree.find_root(scope);
+  }
+}
 
 std::size_t KvCache::shrink(std::size_t bytes) {
   const KvPages& pages = *impl_->pages;

@@ -92,6 +92,7 @@ class KvSequence {
   std::vector<std::byte*> pages_;
   std::int32_t positions_ = 0;
   std::int32_t cached_positions_ = 0;
+  std::uint64_t removals_ = 0;  // that the cache had seen when the sequence was opened
 };
 
 // The cache. All members are called from one thread; none waits for the disk but the bounded reads
@@ -142,6 +143,11 @@ class KvCache {
   // Writes what is not yet on disk, idle or not, for at most `seconds`; for the shutdown. True if
   // nothing is left.
   bool flush(double seconds);
+
+  // Forgets, in memory and on disk, what is known of `tokens` and of all that begins with the same
+  // page: what it holds is not to be trusted. Sequences that are open now may have taken some of it
+  // over, so they neither publish nor adopt anything any more.
+  void remove(std::string_view scope, std::span<const std::int32_t> tokens);
 
   // Frees at least `bytes` of cached pages if there are as many, and gives all free memory back to
   // the system; returns the bytes that were freed. For failed allocations.

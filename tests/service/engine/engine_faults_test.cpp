@@ -1,4 +1,5 @@
 // What goes wrong stays with the request that it happens to, and no page stays behind.
+#include <cstring>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdexcept>
@@ -41,6 +42,26 @@ TEST_F(FaultTest, LogitsThatAreNotFiniteEndTheRequestWithWhatItHas) {
   EXPECT_GE(outcome->tokens.size(), poisoned);
   EXPECT_TRUE(std::equal(outcome->tokens.begin(), outcome->tokens.end(), whole.begin()));
   EXPECT_EQ(loop_->stats().failed, bystander_->report.end == RequestEnd::kError ? 2U : 1U);
+}
+
+// A fault in the first page, which is findable before anybody sees what the prompt leads to.
+TEST_F(FaultTest, WhatLedToNoNumbersIsComputedAgainForTheNext) {
+  constexpr std::int32_t kNoToken = -7;
+  model_.poison = kNoToken;
+  model_.before_step = [&, is_sound = true](const StepInput& input) mutable {
+    const SequenceRows& rows = input.rows.sequences[0];
+    if (rows.first_position < 2 * kKvPageTokens || !std::exchange(is_sound, false)) return;
+    std::memcpy(rows.pages[0], &kNoToken, sizeof(kNoToken));
+  };
+  const Ask ask{.prompt_size = 200};
+  const auto spoiled = add(ask);
+  run_to_end();
+  ASSERT_EQ(spoiled->report.end, RequestEnd::kError);
+  EXPECT_EQ(loop_->stats().pages_cached, 0U);
+  const auto again = add(ask);
+  run_to_end();
+  EXPECT_EQ(again->report.cached_tokens, 0);
+  EXPECT_EQ(again->tokens, alone(ask));
 }
 
 TEST_F(FaultTest, APolicyThatThrowsEndsItsRequestAlone) {

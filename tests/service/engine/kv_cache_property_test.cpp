@@ -211,6 +211,11 @@ class World {
         cache_ = make_cache(options_);
         is_roomy_ = false;
         return;
+      case 5:
+        if (below(4) > 0 || known_.empty()) return;
+        cache_->remove(known_.back().first, known_.back().second);
+        is_roomy_ = false;
+        return;
       default:
         return;
     }

@@ -233,6 +233,38 @@ TEST(KvCache, shrinks_by_what_is_asked_and_spares_what_is_in_use) {
   EXPECT_EQ(right_positions(sequence, "", tokens), 256U);
 }
 
+TEST(KvCache, forgets_what_is_removed_and_all_that_begins_like_it) {
+  const auto cache = make_cache(small_options(64));
+  const TokenList bad = tokens_of(1, 300);
+  const TokenList shorter(bad.begin(), bad.begin() + 40);
+  const TokenList branch = joined({bad.begin(), bad.begin() + 100}, tokens_of(2, 100));
+  const TokenList other = tokens_of(3, 300);
+  serve(*cache, "", shorter);
+  cache->pin("", shorter);
+  for (const TokenList& tokens : {bad, branch, other}) serve(*cache, "", tokens);
+  serve(*cache, "scope", bad);
+  cache->remove("", bad);
+  EXPECT_EQ(found(*cache, "", bad), 0);
+  EXPECT_EQ(found(*cache, "", branch), 0);
+  EXPECT_EQ(found(*cache, "", other), 300);
+  EXPECT_EQ(found(*cache, "scope", bad), 300);
+  serve(*cache, "", bad);
+  EXPECT_EQ(found(*cache, "", bad), 300);
+}
+
+TEST(KvCache, takes_nothing_from_sequences_that_were_open_at_a_removal) {
+  const auto cache = make_cache(small_options(64));
+  const TokenList tokens = tokens_of(1, 300);
+  serve(*cache, "", tokens);
+  KvSequence sequence = cache->open("", tokens, 200);
+  cache->remove("", tokens);
+  EXPECT_EQ(right_positions(sequence, "", tokens), 200U);
+  EXPECT_EQ(cache->adopt(sequence, tokens, 300), 0);
+  cache->close(std::move(sequence), {tokens.data(), 200});
+  EXPECT_EQ(found(*cache, "", tokens), 0);
+  EXPECT_EQ(cache->stats().pages_used, 0U);
+}
+
 TEST(KvCache, forgets_everything_that_nobody_uses) {
   const auto cache = make_cache(small_options(16));
   const TokenList tokens = tokens_of(1, 256);

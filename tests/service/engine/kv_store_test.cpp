@@ -85,6 +85,25 @@ TEST_F(KvStoreTest, writes_what_was_idle_for_long_enough_and_pinned_prefixes_at_
   wait_for_stored(*cache, 5, 120);
 }
 
+TEST_F(KvStoreTest, removes_the_files_of_what_is_removed) {
+  const TokenList bad = tokens_of(1, 300);
+  const TokenList other = tokens_of(2, 128);
+  store(bad);
+  store(other);
+  ASSERT_EQ(folder_.files().size(), 7U);
+  {
+    const auto cache = make_cache(options());
+    EXPECT_EQ(found(*cache, "", {bad.begin(), bad.begin() + 100}), 100);
+    cache->remove("", bad);
+    EXPECT_EQ(found(*cache, "", bad), 0);
+    EXPECT_TRUE(cache->flush(kNoHurryS));
+    EXPECT_EQ(folder_.files().size(), 2U);
+  }
+  const auto cache = make_cache(options());
+  EXPECT_EQ(found(*cache, "", bad), 0);
+  EXPECT_EQ(found(*cache, "", other), 128);
+}
+
 TEST_F(KvStoreTest, continues_from_disk_in_pieces) {
   const TokenList tokens = tokens_of(1, 640);
   store(tokens);
