@@ -10,6 +10,7 @@
 #include "app/progress.h"
 #include "ml/core/cpu/cpu_backend.h"
 #include "ml/smollm3/synth.h"
+#include "service/engine/kv_budget.h"
 #include "service/models/choose_model.h"
 #include "service/models/demo_model.h"
 #include "service/models/model_folder.h"
@@ -41,7 +42,9 @@ Result<std::unique_ptr<Backend>> make_backend(const ModelFlags& flags) {
 std::int32_t fitting_context(const smollm3::Config& config, const Backend& backend,
                              const smollm3::ModelOptions& options, const ModelPlan& plan) {
   const smollm3::KvLayout layout(config, backend, options.kv_type);
-  const std::size_t pages = plan.kv_bytes_max / layout.page_bytes();
+  const std::size_t bytes =
+      kv_bytes_for_pages(plan.kv_bytes_max, layout.page_bytes(), plan.kv_on_disk);
+  const std::size_t pages = bytes / layout.page_bytes();
   const std::size_t trained = static_cast<std::size_t>(config.context);
   return static_cast<std::int32_t>(
       std::max<std::size_t>(std::min(trained, pages * kKvPageTokens), kKvPageTokens));

@@ -54,6 +54,7 @@ struct ModelPlan {
   // What keys and values may take in all; where the flags leave it open, the context is what the
   // model was trained for, or less where this holds less.
   std::size_t kv_bytes_max = 0;
+  bool kv_on_disk = false;  // kept there too, which takes a page of that
 };
 
 // Opens everything; loading the tokenizer and the weights goes on side by side. The kernel table is

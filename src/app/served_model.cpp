@@ -30,6 +30,11 @@ ChatModelInfo model_info(const ServedModelWish& wish, const ServedModel& model) 
   return info;
 }
 
+// Where the model's prefixes are kept between runs; "": nowhere.
+std::string kv_folder(const Settings& settings, const ServedModelWish& wish) {
+  return settings.prefix_cache && settings.kv_on_disk ? prefixes_folder(wish.path) : "";
+}
+
 EngineOptions engine_options(const Settings& settings, const ServedModelWish& wish) {
   EngineOptions options;
   options.step_rows_max = static_cast<std::int32_t>(settings.step_rows_max);
@@ -42,10 +47,7 @@ EngineOptions engine_options(const Settings& settings, const ServedModelWish& wi
   options.token_s_max = settings.token_seconds_max;
   options.answer_s_max = settings.answer_seconds_max;
   options.queue_s_max = settings.queue_seconds_max;
-  if (const std::string folder = prefixes_folder(wish.path);
-      settings.kv_on_disk && !folder.empty()) {
-    options.kv_folder = folder;
-  }
+  options.kv_folder = kv_folder(settings, wish);
   options.kv_disk_bytes_max = settings.kv_disk.bytes;
   options.log = [](const std::string& line) { log_warning("prefix cache", {{"what", line}}); };
   return options;
@@ -63,6 +65,7 @@ ModelPlan model_plan(const Settings& settings, const ServedModelWish& wish) {
   plan.max_outputs = static_cast<std::int32_t>(
       std::min(settings.step_rows_max, settings.streams_max + settings.draft_tokens_max));
   plan.kv_bytes_max = wish.kv_bytes;
+  plan.kv_on_disk = !kv_folder(settings, wish).empty();
   return plan;
 }
 

@@ -224,7 +224,10 @@ bool EngineLoop::provide_pages() {
     if (grown) continue;
     for (const Request& other : running_) cache_->truncate(other->kv, other->read);
     if (running_.size() == 1) {
-      end_running(request, {RequestEnd::kError, grown.error()});
+      // An answer that has all the pages there are is as long as it can be here.
+      const bool is_full = request.prompt_is_read && request.kv.pages().size() == pages_max_;
+      const Ending full{RequestEnd::kLength, {ErrorCode::kInternal, ""}};
+      end_running(request, is_full ? full : Ending{RequestEnd::kError, grown.error()});
     } else {
       give_back_pages(first_to_give_way());
     }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "ml/core/backend.h"
+#include "service/engine/kv_budget.h"
 #include "service/engine/kv_pages.h"
 #include "service/engine/kv_store.h"
 #include "service/engine/prefix_tree.h"
@@ -235,15 +236,12 @@ KvCache::KvCache(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KvCache::~KvCache() = default;
 
 Result<std::unique_ptr<KvCache>> KvCache::make(KvCacheOptions options) {
-  std::size_t bytes = options.bytes_max;
-  if (!options.folder.empty()) {
-    if (bytes >= 2 * options.page_bytes) {
-      bytes -= options.page_bytes;  // the copy that the disk thread writes from
-    } else {
-      if (options.log) options.log("the KV budget is too small to keep pages on disk");
-      options.folder.clear();
-    }
+  if (!options.folder.empty() && !kv_budget_allows_disk(options.bytes_max, options.page_bytes)) {
+    if (options.log) options.log("the KV budget is too small to keep pages on disk");
+    options.folder.clear();
   }
+  const std::size_t bytes =
+      kv_bytes_for_pages(options.bytes_max, options.page_bytes, !options.folder.empty());
   Result<std::unique_ptr<KvPages>> pages = KvPages::make(options.page_bytes, bytes);
   if (!pages) return pass_on(pages);
   options.restore_bytes_max = std::max(options.restore_bytes_max, options.page_bytes);
