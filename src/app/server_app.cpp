@@ -225,6 +225,14 @@ void ServerApp::warm_prefixes() {
   }
 }
 
+// What was said in a conversation is in the cache as well, and with it on disk.
+void ServerApp::forget_prefixes() {
+  const auto served = models_->peek();
+  if (!served) return;
+  served->engine->drop_caches();
+  warm_prefixes();
+}
+
 void ServerApp::purge_now_and_then() {
   const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                           std::chrono::system_clock::now().time_since_epoch())
@@ -234,8 +242,10 @@ void ServerApp::purge_now_and_then() {
   };
   store_->purge(days_ago(settings_.deleted_days_max),
                 settings_.idle_days_max > 0 ? days_ago(settings_.idle_days_max) : 0,
-                [](Result<std::int64_t> gone) {
-                  if (gone && *gone > 0) log_info("old conversations removed", {{"count", *gone}});
+                [this](Result<std::int64_t> gone) {
+                  if (!gone || *gone == 0) return;
+                  log_info("old conversations removed", {{"count", *gone}});
+                  forget_prefixes();
                 });
   purge_timer_.expires_after(kPurgePause);
   purge_timer_.async_wait([this](const boost::system::error_code& error) {

@@ -61,6 +61,7 @@ class ServerApp {
   [[nodiscard]] http::ServerHooks make_hooks();
   [[nodiscard]] ops::OpsStatus status() const;
   void purge_now_and_then();
+  void forget_prefixes();
   void warm_prefixes();
 
   [[nodiscard]] std::shared_ptr<TurnService> turns();

@@ -170,6 +170,11 @@ Result<std::int64_t> StoreTables::purge(std::int64_t deleted_before_ms,
   for (const std::int64_t key : keys) {
     if (auto done = remove_conversation(key); !done) return pass_on(done);
   }
+  if (!keys.empty()) {
+    // Until its parts are merged, the index of words still holds those that are gone.
+    auto merged = database.run("INSERT INTO found(found) VALUES ('optimize')");
+    if (!merged) return pass_on(merged);
+  }
   auto done = database.run("DELETE FROM value WHERE expires_ms > 0 AND expires_ms <= ?", unix_ms());
   if (!done) return pass_on(done);
   if (auto freed = database.run("PRAGMA incremental_vacuum"); !freed) return pass_on(freed);

@@ -17,6 +17,7 @@ constexpr const char* kSettings =
     "PRAGMA locking_mode = EXCLUSIVE;"
     "PRAGMA temp_store = MEMORY;"
     "PRAGMA foreign_keys = ON;"
+    "PRAGMA secure_delete = ON;"
     "PRAGMA cache_size = -16000;"
     "PRAGMA journal_size_limit = 16777216;";
 // The first access to the file: damage and other owners are found here. The settings of a database

@@ -1,3 +1,6 @@
+#include <fstream>
+#include <gmock/gmock.h>
+#include <iterator>
 #include <string>
 
 #include "store_fixture.h"
@@ -84,6 +87,22 @@ TEST_F(Conversations, ThatAreDeletedComeBackUntilTheyArePurged) {
   EXPECT_EQ(store.purge(now_ms_, 0), 0);
   EXPECT_EQ(store.purge(now_ms_ + 1, 0), 1);
   EXPECT_EQ(code_of(store.get("anna", made->id)), ErrorCode::kNotFound);
+}
+
+TEST_F(Conversations, LeaveNoWordInTheFileOnceTheyAreGone) {
+  WaitingStore store = open();
+  const auto kept = store.create("anna", "Bread");
+  ASSERT_TRUE(store.append("anna", kept->id, user_message("a loaf of sourdough")));
+  const auto gone = store.create("anna", "Cake");
+  ASSERT_TRUE(store.append("anna", gone->id, user_message("a slice of marzipan")));
+  ASSERT_TRUE(store.set_deleted("anna", gone->id, true));
+  EXPECT_EQ(store.purge(now_ms_ + 1, 0), 1);
+  EXPECT_THAT(*store.search("anna", "sourdough"), testing::SizeIs(1));
+  close();
+  std::ifstream file(options_.path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_NE(bytes.find("sourdough"), std::string::npos);
+  EXPECT_EQ(bytes.find("marzipan"), std::string::npos);
 }
 
 TEST_F(Conversations, GoWhenTheyWereIdleAsLongAsAsked) {
