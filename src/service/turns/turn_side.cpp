@@ -113,11 +113,11 @@ void Turns::make_followups(Live& live, const Path& path, const TurnSettings& set
 
 void Turns::warm(std::string owner, SessionId id, std::string draft) {
   loop_.post([this, owner = std::move(owner), id = std::move(id), draft = std::move(draft)] {
-    Live& live = live_of(id, "");
+    const Live& live = live_of(id);
     if (live.turn || is_stopping_) return;
-    const std::uint64_t number = live.warming = ++last_number_;
     store_.get(owner, id, back<Conversation>([=, this](const auto& conversation) {
                  if (!conversation) return;
+                 const std::uint64_t number = live_of(id).warming = ++last_number_;
                  store_.path(owner, id, 0, back<Path>([=, this](const auto& path) {
                                if (path) warm_path(id, number, *conversation, *path, draft);
                              }));

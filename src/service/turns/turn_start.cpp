@@ -40,7 +40,7 @@ std::vector<std::string> pieces_of(const Tokenizer& tokenizer, const std::string
 // Whether the owner has the conversation, and whether it is free, is looked at first.
 void Turns::enqueue_start(StartPtr start, std::function<void(const Conversation&)> go) {
   loop_.post([this, start = std::move(start), go = std::move(go)] {
-    enqueue(start->owner, start->id, [this, start, go] {
+    enqueue(start->id, [this, start, go] {
       if (is_stopping_) {
         return refuse(*start, {ErrorCode::kUnavailable, "the server is shutting down"});
       }
@@ -214,7 +214,8 @@ void Turns::begin(const StartPtr& start, Path path, StoredMessage answer, bool m
   if (is_stopping_) {
     return refuse(*start, {ErrorCode::kUnavailable, "the server is shutting down"});
   }
-  Live& live = live_of(start->id, start->owner);
+  Live& live = live_of(start->id);
+  live.owner = start->owner;
   cancel_side(live);
   live.turn = std::make_unique<RunningTurn>();
   RunningTurn& turn = *live.turn;

@@ -71,10 +71,9 @@ Turns::~Turns() {
   loop_.stop();
 }
 
-Turns::Live& Turns::live_of(const SessionId& id, const std::string& owner) {
+Turns::Live& Turns::live_of(const SessionId& id) {
   std::unique_ptr<Live>& live = lives_[id];
   if (!live) live = std::make_unique<Live>(id, unix_ms(), options_.log_bytes_max);
-  if (!owner.empty()) live->owner = owner;
   live->used = ++last_number_;
   return *live;
 }
@@ -89,8 +88,9 @@ Turns::Live* Turns::find_turn(const SessionId& id, std::uint64_t number) {
   return live != nullptr && live->turn && live->turn->number == number ? live : nullptr;
 }
 
-void Turns::enqueue(const std::string& owner, const SessionId& id, std::function<void()> op) {
-  Live& live = live_of(id, owner);
+// Whoever asks may be anybody still: that the conversation is theirs is for the store to say.
+void Turns::enqueue(const SessionId& id, std::function<void()> op) {
+  Live& live = live_of(id);
   if (live.is_starting) {
     live.ops.push_back(std::move(op));
     return;
@@ -142,7 +142,7 @@ std::unique_ptr<TurnSubscription> Turns::watch(SessionId id, std::uint64_t after
 
 void Turns::add_watcher(const SessionId& id, std::uint64_t after_id,
                         const std::shared_ptr<TurnWatcher>& watcher) {
-  Live& live = live_of(id, "");
+  Live& live = live_of(id);
   live.watchers.push_back(watcher);
   if (live.log.reaches(after_id)) {
     for (const TurnEvent& event : live.log.events()) {
@@ -193,7 +193,7 @@ void Turns::forget_idle() {
 void Turns::stop(std::string owner, SessionId id, Then<void> then) {
   loop_.post([this, owner = std::move(owner), id = std::move(id), then = std::move(then)] {
     // In turn, so that an answer that is about to begin is stopped as well.
-    enqueue(owner, id, [this, owner, id, then] {
+    enqueue(id, [this, owner, id, then] {
       store_.get(owner, id, back<Conversation>([this, id, then](const auto& conversation) {
                    Live* live = find(id);
                    if (!conversation) {

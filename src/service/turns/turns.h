@@ -62,7 +62,7 @@ struct LiveConversation {
       : id(std::move(name)), log(unix_ms, log_bytes) {}
 
   SessionId id;
-  std::string owner;
+  std::string owner;  // of the turns; set by those that the store has let through
   EventLog log;
   std::vector<std::shared_ptr<TurnWatcher>> watchers;
   std::unique_ptr<RunningTurn> turn;
@@ -132,11 +132,11 @@ class Turns final : public TurnService {
   void post_and_wait(const std::function<void(const std::shared_ptr<void>& done)>& call);
 
   // turns.cpp: conversations, watchers, the queue of calls.
-  Live& live_of(const SessionId& id, const std::string& owner);
+  Live& live_of(const SessionId& id);
   Live* find(const SessionId& id);
   // The conversation if this turn is the one that runs in it.
   Live* find_turn(const SessionId& id, std::uint64_t number);
-  void enqueue(const std::string& owner, const SessionId& id, std::function<void()> op);
+  void enqueue(const SessionId& id, std::function<void()> op);
   void op_done(const SessionId& id);
   template <class What>
   void publish(Live& live, What what);
