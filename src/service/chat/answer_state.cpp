@@ -300,9 +300,15 @@ bool AnswerState::accept(TokenId token, std::vector<ChatEvent>& out) {
   return false;
 }
 
-Status AnswerState::replay(std::span<const TokenId> tokens) {
+Result<bool> AnswerState::replay(std::span<const TokenId> tokens) {
   std::vector<ChatEvent> told_already;
+  bool over = false;
   for (const TokenId token : tokens) {
+    if (over) {
+      return fail(ErrorCode::kInvalidArgument,
+                  "the answer so far has " + std::to_string(tokens.size()) +
+                      " tokens, but is over after " + std::to_string(tokens_.size()));
+    }
     if (is_forced() && forced_[forced_at_] != token) {
       return fail(ErrorCode::kInvalidArgument,
                   "the answer so far does not go with the options that it is to go on under");
@@ -311,11 +317,9 @@ Status AnswerState::replay(std::span<const TokenId> tokens) {
     if (!is_forced()) {
       if (auto allowed = mask(); !allowed) return pass_on(allowed);
     }
-    if (accept(token, told_already)) {
-      return fail(ErrorCode::kInvalidArgument, "the answer so far is complete already");
-    }
+    over = accept(token, told_already);
   }
-  return {};
+  return over;
 }
 
 // A mark that the grammar does not know ends its part; the grammar starts anew after it.

@@ -106,8 +106,9 @@ class AnswerState {
 
   // Takes in the first tokens of an answer that an earlier run has given under the same options,
   // without their events: the rest comes out as if it had never stopped. Call before the first
-  // next(). Fails where the tokens do not go with the options or are a whole answer already.
-  Status replay(std::span<const TokenId> tokens);
+  // next(). True where the answer is over with the last of them, as accept() says it. Fails where
+  // the tokens do not go with the options, or go on behind the answer's end or its limit.
+  Result<bool> replay(std::span<const TokenId> tokens);
 
   // Ends the answer: appends what was held back, and returns the whole, its times still unset.
   [[nodiscard]] Finished finish(FinishReason reason, std::vector<ChatEvent>& out);

@@ -196,7 +196,12 @@ Result<ChatHandle> ChatService::start(ChatRequest request, ChatSinks sinks) {
   auto state =
       AnswerState::make(*impl_->vocabulary, std::move(options), *prompt, impl_->info.context);
   if (!state) return pass_on(state);
-  if (auto replayed = (*state)->replay(request.so_far); !replayed) return pass_on(replayed);
+  auto over = (*state)->replay(request.so_far);
+  if (!over) return pass_on(over);
+  if (*over) {
+    AnswerPolicy(impl_->vocabulary, std::move(*state), {}, {}, std::move(sinks)).ended({});
+    return ChatHandle();
+  }
   std::vector<TokenId> scored;
   if (request.prompt_logprobs) {
     scored.assign(prompt->begin() + 1, prompt->end());

@@ -37,7 +37,8 @@ struct ChatRequest {
   AnswerOptions answer;             // its tools and plain_text are set from the above
   std::vector<TokenId> so_far;      // the first tokens of the answer, where it is to go on: its
                                     // events are those that follow (with what it held
-                                    // back when it stopped), Finished holds the whole
+                                    // back when it stopped), Finished holds the whole;
+                                    // it may be over already: see start()
   std::optional<int> top_logprobs;  // 0..20; set: the token events carry log-probabilities
   bool prompt_logprobs = false;  // with top_logprobs and a raw prompt: also of its tokens but the
                                  // first; they are read one by one, as slowly as if written
@@ -103,7 +104,9 @@ class ChatService {
   ~ChatService();
 
   // Starts an answer. Refused with an error, without any event: options out of range, a prompt that
-  // is too long (both numbers), a full queue.
+  // is too long (both numbers), a full queue. An answer so far that is over by itself (its end was
+  // written, or it stands at its limit) ends as it did, before this returns: on this thread, and
+  // without the engine.
   [[nodiscard]] Result<ChatHandle> start(ChatRequest request, ChatSinks sinks);
 
   // Reads a conversation into the cache in the background, so that its answer begins sooner.

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <type_traits>
 
-#include "ml/core/tokenizer/tokenizer.h"
 #include "service/chat/builtin_tools.h"
 #include "service/turns/turns.h"
 
@@ -42,6 +41,14 @@ void add_call(const ToolCallDelta& delta, std::vector<ToolCall>& calls) {
   call.arguments += delta.arguments_delta;
 }
 
+// The most tokens of an answer where the settings allow `max_tokens`. One that was cut has as many
+// again (Turns::go_on), and where the settings have become stricter it ends where it stands.
+std::int32_t limit_of(const StoredMessage& answer, std::int32_t max_tokens) {
+  const bool was_cut = answer.finish == FinishReason::kLength;
+  const std::int32_t before = was_cut ? answer.usage.completion_tokens : 0;
+  return std::max(before + max_tokens, static_cast<std::int32_t>(answer.message.tokens.size()));
+}
+
 // Where the store's disk or file does not work now but may again.
 bool may_work_later(const Error& error) {
   return error.code != ErrorCode::kNotFound && error.code != ErrorCode::kInvalidArgument;
@@ -57,17 +64,11 @@ void Turns::launch(Live& live) {
     finished.message = turn.answer.message;
     return end(live, finished);
   }
-  // An end that was written before the crash comes again by itself.
-  std::vector<TokenId>& tokens = turn.answer.message.tokens;
-  const auto ends = turn.chat->tokenizer().end_tokens();
-  while (!tokens.empty() && std::find(ends.begin(), ends.end(), tokens.back()) != ends.end()) {
-    tokens.pop_back();
-  }
   ChatRequest request = answer_request(turn.path, turn.settings, turn.answer.model, turn.answer.id,
                                        turn.rounds < options_.rounds_max);
-  request.so_far = tokens;
-  if (turn.may_go_on && request.answer.max_tokens > 0) {
-    request.answer.max_tokens += static_cast<std::int32_t>(tokens.size());
+  request.so_far = turn.answer.message.tokens;
+  if (request.answer.max_tokens > 0) {
+    request.answer.max_tokens = limit_of(turn.answer, request.answer.max_tokens);
   }
   request.session = live.id;
   request.cache_scope = live.owner;

@@ -176,7 +176,7 @@ void Turns::answer(const StartPtr& start, Path path) {
                 back<StoredMessage>([this, start, path = std::move(path)](const auto& answer) {
                   if (!answer) return refuse(*start, answer.error());
                   if (answer->state == MessageState::kRunning) {
-                    return begin(start, path, *answer, false);
+                    return begin(start, path, *answer);
                   }
                   if (start->then) start->then(Started{start->question, *answer});
                   op_done(start->id);
@@ -189,8 +189,7 @@ void Turns::go_on(const StartPtr& start, Path path) {
   if (answer.message.role != Role::kAssistant || path.empty()) {
     return refuse(*start, wrong("only an answer can be gone on with"));
   }
-  const bool was_cut = answer.finish == FinishReason::kLength;
-  if (answer.state == MessageState::kDone && !was_cut) {
+  if (answer.state == MessageState::kDone && answer.finish != FinishReason::kLength) {
     return refuse(*start, wrong("the answer is complete"));
   }
   if (!take_model(start)) return;
@@ -199,18 +198,24 @@ void Turns::go_on(const StartPtr& start, Path path) {
     return refuse(*start, {ErrorCode::kUnsupported,
                            "the answer is not this model's: have it given again instead"});
   }
+  // What its limit counts from is on disk with it, so that it is the same after a crash.
+  const auto tokens = static_cast<std::int32_t>(answer.message.tokens.size());
+  const std::int32_t allowed = start->settings.max_tokens;
+  if (answer.finish == FinishReason::kLength || (allowed > 0 && tokens >= allowed)) {
+    answer.finish = FinishReason::kLength;
+    answer.usage.completion_tokens = tokens;
+  }
   answer.state = MessageState::kRunning;
   answer.error.clear();
   store_.set_leaf(start->owner, start->id, answer.id, {});
-  store_.update(
-      start->owner, start->id, answer,
-      back<void>([this, start, path = std::move(path), answer, was_cut](const auto& done) {
-        if (!done) return refuse(*start, done.error());
-        begin(start, path, answer, was_cut);
-      }));
+  store_.update(start->owner, start->id, answer,
+                back<void>([this, start, path = std::move(path), answer](const auto& done) {
+                  if (!done) return refuse(*start, done.error());
+                  begin(start, path, answer);
+                }));
 }
 
-void Turns::begin(const StartPtr& start, Path path, StoredMessage answer, bool may_go_on) {
+void Turns::begin(const StartPtr& start, Path path, StoredMessage answer) {
   if (is_stopping_) {
     return refuse(*start, {ErrorCode::kUnavailable, "the server is shutting down"});
   }
@@ -224,7 +229,6 @@ void Turns::begin(const StartPtr& start, Path path, StoredMessage answer, bool m
   turn.settings = start->settings;
   turn.path = std::move(path);
   turn.answer = std::move(answer);
-  turn.may_go_on = may_go_on;
   turn.written_at = std::chrono::steady_clock::now();
   turn.recited = start->recited;
   turn.question = start->question;
@@ -274,7 +278,7 @@ void Turns::recover_message(const RunningMessage& message, bool is_last,
       const bool is_ours = start->chat && answer.message.role == Role::kAssistant &&
                            answer.model == start->chat->info().name;
       if (is_last && is_ours && !path.empty()) {
-        return begin(start, std::move(path), std::move(answer), false);
+        return begin(start, std::move(path), std::move(answer));
       }
       mark_over(message, std::move(answer));
       op_done(start->id);

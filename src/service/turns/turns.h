@@ -41,7 +41,6 @@ struct RunningTurn {
   TurnStatus status;
   ChatHandle handle;
   std::int32_t rounds = 0;   // of tools
-  bool may_go_on = false;    // an answer that was cut by max_tokens may have as many again
   bool stop_asked = false;   // by stop()
   bool ended = false;        // nothing comes any more but the store's answers
   bool is_writing = false;   // a partial write is under way
@@ -157,7 +156,7 @@ class Turns final : public TurnService {
   void with_path(const StartPtr& start, std::int64_t leaf_id, std::function<void(Path)> go);
   void answer(const StartPtr& start, Path path);
   void go_on(const StartPtr& start, Path path);
-  void begin(const StartPtr& start, Path path, StoredMessage answer, bool may_go_on);
+  void begin(const StartPtr& start, Path path, StoredMessage answer);
   void begin_recovery(const std::shared_ptr<void>& done);
   void recover_message(const RunningMessage& message, bool is_last,
                        const std::shared_ptr<void>& done);

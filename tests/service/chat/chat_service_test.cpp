@@ -287,7 +287,7 @@ TEST_F(ChatServiceTest, AnAnswerGoesOnWhereItStopped) {
   const std::string told = summary(events_);
   const auto prompt = engine_.prompt;
   const Finished once = finished();
-  for (std::size_t cut = 0; cut + 1 < whole.size(); ++cut) {
+  for (std::size_t cut = 0; cut < whole.size(); ++cut) {
     events_.clear();
     request.so_far.assign(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(cut));
     start(request);
@@ -306,10 +306,36 @@ TEST_F(ChatServiceTest, AnAnswerGoesOnWhereItStopped) {
   }
 }
 
-TEST_F(ChatServiceTest, DoesNotGoOnWithAWholeAnswer) {
+TEST_F(ChatServiceTest, AnAnswerThatIsOverAlreadyEndsAsItDid) {
   ChatRequest request = hello();
   request.so_far = tokens("done<|im_end|>");
-  EXPECT_THAT(refusal(request), HasSubstr("complete"));
+  start(request);
+  EXPECT_EQ(finished().reason, FinishReason::kStop);
+  EXPECT_EQ(finished().message.content, "done");
+  EXPECT_EQ(finished().message.tokens, request.so_far);
+  request.so_far.pop_back();
+  request.answer.max_tokens = static_cast<std::int32_t>(request.so_far.size());
+  start(request);
+  EXPECT_EQ(finished().reason, FinishReason::kLength);
+  EXPECT_EQ(finished().message.content, "done");
+  EXPECT_GT(finished().usage.prompt_tokens, 0);
+  EXPECT_TRUE(engine_.waiting.empty());
+}
+
+TEST_F(ChatServiceTest, AnAnswerThatFillsTheContextEndsThere) {
+  ChatRequest request = hello();
+  const auto prompt = service_->render(request.messages, request.prompt_options)->tokens.size();
+  const auto room = static_cast<std::size_t>(service_->info().context) - prompt;
+  request.so_far.assign(room, tokens("a").front());
+  start(request);
+  EXPECT_EQ(finished().reason, FinishReason::kLength);
+  EXPECT_EQ(finished().message.tokens.size(), room);
+}
+
+TEST_F(ChatServiceTest, DoesNotGoOnBehindTheEnd) {
+  ChatRequest request = hello();
+  request.so_far = tokens("done<|im_end|>more");
+  EXPECT_THAT(refusal(request), HasSubstr("over after"));
   request.so_far = {static_cast<TokenId>(size_)};
   EXPECT_THAT(refusal(request), HasSubstr("vocabulary"));
 }
