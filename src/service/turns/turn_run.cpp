@@ -214,27 +214,42 @@ void Turns::save(Live& live) {
                   Live* later = find_turn(id, number);
                   if (later == nullptr) return;
                   if (done) return saved(*later);
-                  RunningTurn& turn = *later->turn;
-                  if (!may_work_later(done.error())) {
-                    turn.answer.state = MessageState::kFailed;
-                    turn.answer.error = done.error().message;
-                    return close_turn(*later);
-                  }
-                  turn.save_is_due = true;
-                  if (!std::exchange(turn.warned, true)) {
-                    publish(*later,
-                            Warning{"The answer is not stored yet: " + done.error().message});
-                  }
+                  not_saved(*later, done.error());
                 }));
 }
 
 void Turns::saved(Live& live) {
-  if (live.turn->answer.state == MessageState::kRunning) {
-    run_tools(live, 0, live.turn->answer.id);
-  } else {
-    publish(live, TurnSaved{live.turn->answer});
-    close_turn(live);
+  RunningTurn& turn = *live.turn;
+  turn.unsaved.reset();
+  if (turn.answer.state == MessageState::kRunning) return run_tools(live, 0, turn.answer.id);
+  publish(live, TurnSaved{turn.answer});
+  if (turn.next) return begin_round(live);
+  close_turn(live);
+}
+
+// Tried again by tick(), where that may help. Whoever waits for the end is not kept until then.
+void Turns::not_saved(Live& live, const Error& error) {
+  RunningTurn& turn = *live.turn;
+  if (!may_work_later(error)) {
+    turn.answer.state = MessageState::kFailed;
+    turn.answer.error = error.message;
+    return close_turn(live);
   }
+  turn.save_is_due = true;
+  const bool is_new = !turn.unsaved;
+  turn.unsaved = Error{error.code, "The answer is not stored yet: " + error.message};
+  for (const auto& waiter : std::exchange(turn.stop_waiters, {})) {
+    waiter(tl::unexpected(*turn.unsaved));
+  }
+  if (is_new) publish(live, Warning{turn.unsaved->message});
+}
+
+// Writes a message that no turn holds any more, until the store has it or never will.
+void Turns::settle(const std::string& owner, const SessionId& id, const StoredMessage& message) {
+  store_.update(owner, id, message, back<void>([this, owner, id, message](const auto& done) {
+                  if (done || !may_work_later(done.error())) return;
+                  unsettled_.emplace_back([=, this] { settle(owner, id, message); });
+                }));
 }
 
 // Runs call number `call` of the answer, and those after it. Each result is on disk, under a key
@@ -267,7 +282,7 @@ void Turns::run_tools(Live& live, std::size_t call, std::int64_t parent_id) {
       }));
 }
 
-// The next message of the same answer.
+// The next message of the same answer: it begins once the one before is stored as done.
 void Turns::next_round(Live& live, std::int64_t parent_id) {
   RunningTurn& turn = *live.turn;
   StoredMessage row;
@@ -281,16 +296,19 @@ void Turns::next_round(Live& live, std::int64_t parent_id) {
                   Live* later = find_turn(id, number);
                   if (later == nullptr) return;
                   if (!stored) return fail_turn(*later, stored.error());
-                  RunningTurn& now = *later->turn;
-                  now.answer.state = MessageState::kDone;
-                  store_.update(later->owner, later->id, now.answer, {});
-                  publish(*later, TurnSaved{now.answer});
-                  now.answer = *stored;
-                  now.ended = false;
-                  now.status.tool.clear();
-                  ++now.rounds;
-                  launch(*later);
+                  later->turn->next = *stored;
+                  later->turn->answer.state = MessageState::kDone;
+                  save(*later);
                 }));
+}
+
+void Turns::begin_round(Live& live) {
+  RunningTurn& turn = *live.turn;
+  turn.answer = *std::exchange(turn.next, {});
+  turn.ended = false;
+  turn.status.tool.clear();
+  ++turn.rounds;
+  launch(live);
 }
 
 void Turns::close_turn(Live& live) {

@@ -9,6 +9,9 @@
 namespace notso {
 namespace {
 
+constexpr const char* kIsRunning =
+    "an answer of this conversation is being written: wait for it, or stop it";
+
 Error wrong(const char* message) { return {ErrorCode::kInvalidArgument, message}; }
 
 StoredMessage question_of(std::int64_t parent_id, const std::string& text,
@@ -51,13 +54,12 @@ void Turns::enqueue_start(StartPtr start, std::function<void(const Conversation&
                      start->settings = settings_of(*found);
                      return go(*found);
                    }
-                   if (start->client_key.empty() || start->client_key != live->turn->client_key) {
+                   const RunningTurn& turn = *live->turn;
+                   if (start->client_key.empty() || start->client_key != turn.client_key) {
                      return refuse(*start, {ErrorCode::kUnavailable,
-                                            "an answer of this conversation is being written: wait "
-                                            "for it, or stop it"});
+                                            turn.unsaved ? turn.unsaved->message : kIsRunning});
                    }
-                   if (start->then)
-                     start->then(Started{live->turn->question, live->turn->first_answer});
+                   if (start->then) start->then(Started{turn.question, turn.first_answer});
                    op_done(start->id);
                  }));
     });
@@ -207,12 +209,15 @@ void Turns::go_on(const StartPtr& start, Path path) {
   }
   answer.state = MessageState::kRunning;
   answer.error.clear();
-  store_.set_leaf(start->owner, start->id, answer.id, {});
-  store_.update(start->owner, start->id, answer,
-                back<void>([this, start, path = std::move(path), answer](const auto& done) {
-                  if (!done) return refuse(*start, done.error());
-                  begin(start, path, answer);
-                }));
+  store_.set_leaf(start->owner, start->id, answer.id,
+                  back<void>([this, start, path = std::move(path), answer](const auto& shown) {
+                    if (!shown) return refuse(*start, shown.error());
+                    store_.update(start->owner, start->id, answer,
+                                  back<void>([this, start, path, answer](const auto& done) {
+                                    if (!done) return refuse(*start, done.error());
+                                    begin(start, path, answer);
+                                  }));
+                  }));
 }
 
 void Turns::begin(const StartPtr& start, Path path, StoredMessage answer) {
@@ -289,7 +294,7 @@ void Turns::recover_message(const RunningMessage& message, bool is_last,
 void Turns::mark_over(const RunningMessage& message, StoredMessage stored) {
   const bool called = stored.finish == FinishReason::kToolCalls;
   stored.state = called ? MessageState::kDone : MessageState::kStopped;
-  store_.update(message.owner, message.conversation, std::move(stored), {});
+  settle(message.owner, message.conversation, stored);
 }
 
 void Turns::reset(std::string owner, SessionId id, Then<void> then) {

@@ -164,6 +164,7 @@ void Turns::tick() {
     recover_is_due_ = false;
     begin_recovery(nullptr);
   }
+  for (const auto& settle_again : std::exchange(unsettled_, {})) settle_again();
   for (const auto& [id, live] : lives_) {
     if (live->turn && live->turn->save_is_due) {
       live->turn->save_is_due = false;
@@ -200,6 +201,9 @@ void Turns::stop(std::string owner, SessionId id, Then<void> then) {
                      then(tl::unexpected(conversation.error()));
                    } else if (live == nullptr || !live->turn) {
                      then({});
+                   } else if (live->turn->unsaved) {
+                     // Nothing is left to stop, and the disk may take for ever.
+                     then(tl::unexpected(*live->turn->unsaved));
                    } else {
                      live->turn->stop_asked = true;
                      live->turn->stop_waiters.push_back(then);

@@ -40,12 +40,13 @@ struct RunningTurn {
   StoredMessage answer;
   TurnStatus status;
   ChatHandle handle;
-  std::int32_t rounds = 0;   // of tools
-  bool stop_asked = false;   // by stop()
-  bool ended = false;        // nothing comes any more but the store's answers
-  bool is_writing = false;   // a partial write is under way
-  bool save_is_due = false;  // the last write failed
-  bool warned = false;       // of that
+  std::int32_t rounds = 0;            // of tools
+  bool stop_asked = false;            // by stop()
+  bool ended = false;                 // nothing comes any more but the store's answers
+  bool is_writing = false;            // a partial write is under way
+  bool save_is_due = false;           // to be tried again at the next tick
+  std::optional<Error> unsaved;       // why the last write of the whole answer failed
+  std::optional<StoredMessage> next;  // what follows the answer at hand, once that is stored
   std::chrono::steady_clock::time_point written_at;
   std::vector<std::string> recited;  // the pieces of a given text, and how many have gone
   std::size_t recited_at = 0;
@@ -175,8 +176,11 @@ class Turns final : public TurnService {
   void fail_turn(Live& live, const Error& error);
   void save(Live& live);
   void saved(Live& live);
+  void not_saved(Live& live, const Error& error);
+  void settle(const std::string& owner, const SessionId& id, const StoredMessage& message);
   void run_tools(Live& live, std::size_t call, std::int64_t parent_id);
   void next_round(Live& live, std::int64_t parent_id);
+  void begin_round(Live& live);
   void close_turn(Live& live);
 
   // turn_side.cpp: titles, follow-ups, warming.
@@ -199,6 +203,7 @@ class Turns final : public TurnService {
   std::uint64_t last_number_ = 0;  // of turns, side requests and uses
   bool is_stopping_ = false;
   bool recover_is_due_ = false;
+  std::vector<std::function<void()>> unsettled_;  // writes that no turn waits for, to try again
 
   mutable std::mutex statuses_mutex_;
   std::map<SessionId, TurnStatus> statuses_;

@@ -39,5 +39,53 @@ TEST_F(Turns, ThatRunStayTheirOwnersWhateverStrangersAsk) {
   EXPECT_EQ(last().message.content, "500 grams");
 }
 
+TEST_F(Turns, OfAFullDiskSayWhyTheyDoNotEnd) {
+  answer_with("500 grams<|im_end|>");
+  engine->let_through(1);
+  Page page(*turns, id);
+  ASSERT_TRUE(send("How much flour?"));
+  engine->wait_until_held();
+  vfs_.write_error = SQLITE_FULL;
+  for (int i = 0; i < 2; ++i) {  // first what is stopped, then what is over
+    const Status stopped = stop();
+    ASSERT_FALSE(stopped);
+    EXPECT_EQ(stopped.error().code, ErrorCode::kResourceExhausted);
+    EXPECT_THAT(stopped.error().message, HasSubstr("not stored yet"));
+  }
+  const auto refused = send("And water?");
+  EXPECT_EQ(code_of(refused), ErrorCode::kUnavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("no room left"));
+  vfs_.heal();
+  EXPECT_EQ(page.wait_for_end().phase, TurnPhase::kStopped);
+  EXPECT_EQ(last().state, MessageState::kStopped);
+  EXPECT_TRUE(stop());
+}
+
+TEST_F(Turns, LeaveNothingRunningWhicheverWriteFails) {
+  settings_.tools = true;
+  settings_.max_tokens = 400;
+  for (int good = 0; good < 200; good += 3) {
+    vfs_.heal();
+    auto made = store.create("anna", "", write_turn_settings(settings_));
+    while (!made) made = store.create("anna", "", write_turn_settings(settings_));
+    id = made->id;
+    {
+      const std::lock_guard lock(scripts_mutex_);
+      answers_.clear();
+    }
+    answer_with(
+        "<tool_call>\n{\"name\": \"calculator\", \"arguments\": {\"expression\": \"6*7\"}}\n"
+        "</tool_call><|im_end|>");
+    answer_with("It is 42.<|im_end|>");
+    Page page(*turns, id);
+    vfs_.good_before = good;
+    vfs_.failures_left = 1;
+    vfs_.write_error = SQLITE_FULL;
+    if (!send("6 times 7?")) continue;
+    page.wait_for_end();
+    EXPECT_THAT(*store.running(), IsEmpty()) << "after " << good << " writes";
+  }
+}
+
 }  // namespace
 }  // namespace notso
