@@ -116,6 +116,9 @@ struct TurnOptions {
   std::size_t idle_max = 200;                           // conversations kept where nothing happens
 };
 
+// The longest key that a client may name a message by.
+inline constexpr std::size_t kClientKeyBytesMax = 128;
+
 // The service. All members may be called from any thread; `Then`s are called from others.
 class TurnService {
  public:
@@ -149,7 +152,8 @@ class TurnService {
   // refused (kUnavailable). So are those that need a model while there is none.
 
   // Appends a user's message below `parent_id` (0: the conversation's leaf) and answers it. With
-  // the same client_key a second time, gives what was started the first time.
+  // the same client_key (at most kClientKeyBytesMax, no '/'; "": none) a second time, gives what
+  // was started the first time.
   virtual void send(std::string owner, SessionId id, std::int64_t parent_id, std::string text,
                     std::string client_key, Then<Started> then) = 0;
   // Answers again: a new branch beside the answer `message_id`.

@@ -1,6 +1,6 @@
 // From a call to a running turn: everything is on disk before the first token is asked for.
 
-#include <algorithm>
+#include <fmt/format.h>
 #include <map>
 
 #include "ml/core/tokenizer/tokenizer.h"
@@ -21,6 +21,14 @@ StoredMessage question_of(std::int64_t parent_id, const std::string& text,
   out.message.content = text;
   out.client_key = client_key;
   return out;
+}
+
+// The service's own keys have slashes: so none of them is a client's, and all of them fit.
+Status check_client_key(const std::string& key) {
+  if (key.size() <= kClientKeyBytesMax && key.find('/') == std::string::npos) return {};
+  return fail(
+      ErrorCode::kInvalidArgument,
+      fmt::format("a message's key must have at most {} bytes and no '/'", kClientKeyBytesMax));
 }
 
 // A text in the pieces in which a model would have written it.
@@ -84,11 +92,14 @@ bool Turns::take_model(const StartPtr& start) {
 
 void Turns::send(std::string owner, SessionId id, std::int64_t parent_id, std::string text,
                  std::string client_key, Then<Started> then) {
+  const Status fits = check_client_key(client_key);
   auto start = std::make_shared<Start>(Start{
       std::move(owner), std::move(id), std::move(client_key), {}, std::move(then), {}, {}, {}});
-  enqueue_start(start, [this, start, parent_id, text = std::move(text)](const Conversation& found) {
-    ask(start, parent_id != 0 ? parent_id : found.leaf_id, text);
-  });
+  enqueue_start(start,
+                [this, start, fits, parent_id, text = std::move(text)](const Conversation& found) {
+                  if (!fits) return refuse(*start, fits.error());
+                  ask(start, parent_id != 0 ? parent_id : found.leaf_id, text);
+                });
 }
 
 void Turns::recite(std::string owner, SessionId id, std::string question, std::string text,

@@ -39,6 +39,15 @@ TEST_F(Turns, ThatRunStayTheirOwnersWhateverStrangersAsk) {
   EXPECT_EQ(last().message.content, "500 grams");
 }
 
+TEST_F(Turns, TakeOnlyKeysThatCannotBeTheirOwn) {
+  for (const std::string& key :
+       {std::string("after/1"), std::string(kClientKeyBytesMax + 1, 'k')}) {
+    EXPECT_EQ(code_of(send("hello", key)), ErrorCode::kInvalidArgument);
+  }
+  EXPECT_THAT(*store.messages("anna", id), IsEmpty());
+  EXPECT_TRUE(send("hello", std::string(kClientKeyBytesMax, 'k')));
+}
+
 TEST_F(Turns, OfAFullDiskSayWhyTheyDoNotEnd) {
   answer_with("500 grams<|im_end|>");
   engine->let_through(1);
