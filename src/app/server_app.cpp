@@ -118,6 +118,8 @@ Status ServerApp::open_store() {
 // Answers that a crash cut off are taken up by the model that gave them, so not before one runs.
 void ServerApp::begin_turns() {
   if (turns()) return;
+  TurnOptions options;
+  options.share_prefixes = settings_.share_prefixes;
   std::shared_ptr<TurnService> turns = TurnService::make(
       [this]() -> Result<std::shared_ptr<ChatService>> {
         auto served = models_->chosen();
@@ -125,7 +127,7 @@ void ServerApp::begin_turns() {
         ChatService* const chat = (*served)->chat.get();
         return std::shared_ptr<ChatService>(std::move(*served), chat);
       },
-      *store_);
+      *store_, options);
   turns->recover();
   const std::lock_guard lock(mutex_);
   if (!stopping_ && !turns_) turns_ = std::move(turns);
@@ -219,7 +221,7 @@ void ServerApp::reload() {
 // nothing when it has not.
 void ServerApp::warm_prefixes() {
   const auto served = models_->peek();
-  if (!served || !settings_.prefix_cache) return;
+  if (!served || !settings_.prefix_cache || !settings_.share_prefixes) return;
   if (const Status warmed = warm_system_prefixes(*served->chat); !warmed) {
     log_warning("the system prompt is not read ahead", {{"why", warmed.error().message}});
   }

@@ -131,7 +131,8 @@ Result<std::shared_ptr<HostedModel>> ServerModels::load(const std::string& path,
         if (progress_) progress_(done, total);
       });
   if (!model) return pass_on(model);
-  if (settings_.prefix_cache) {
+  // Where each owner has prefixes of their own, nobody would find these.
+  if (settings_.prefix_cache && settings_.share_prefixes) {
     if (const Status warmed = warm_system_prefixes(*(*model)->chat); !warmed) {
       log_warning("the system prompt is not read ahead", {{"why", warmed.error().message}});
     }

@@ -70,8 +70,8 @@ void Turns::launch(Live& live) {
   if (request.answer.max_tokens > 0) {
     request.answer.max_tokens = limit_of(turn.answer, request.answer.max_tokens);
   }
-  request.session = live.id;
-  request.cache_scope = live.owner;
+  request.session = live.client;
+  request.cache_scope = scope_of(live.owner);
   auto handle = turn.chat->start(std::move(request), sinks_of(live));
   if (!handle) return fail_turn(live, handle.error());
   turn.handle = *handle;

@@ -114,10 +114,18 @@ struct TurnOptions {
   bool followups = true;                                // after each answer
   std::size_t log_bytes_max = std::size_t{512} << 10U;  // of events kept for a conversation
   std::size_t idle_max = 200;                           // conversations kept where nothing happens
+  bool share_prefixes = true;                           // among all owners; off: each has its own
 };
 
 // The longest key that a client may name a message by.
 inline constexpr std::size_t kClientKeyBytesMax = 128;
+
+// Who asks: whose conversations these are, and whom the work is counted for (rate_client.h). What
+// is taken up after a restart is counted for the owner, where there is one.
+struct TurnAsker {
+  std::string owner;
+  std::string client = owner;
+};
 
 // The service. All members may be called from any thread; `Then`s are called from others.
 class TurnService {
@@ -154,26 +162,26 @@ class TurnService {
   // Appends a user's message below `parent_id` (0: the conversation's leaf) and answers it. With
   // the same client_key (at most kClientKeyBytesMax, no '/'; "": none) a second time, gives what
   // was started the first time.
-  virtual void send(std::string owner, SessionId id, std::int64_t parent_id, std::string text,
+  virtual void send(TurnAsker asker, SessionId id, std::int64_t parent_id, std::string text,
                     std::string client_key, Then<Started> then) = 0;
   // Answers again: a new branch beside the answer `message_id`.
-  virtual void regenerate(std::string owner, SessionId id, std::int64_t message_id,
+  virtual void regenerate(TurnAsker asker, SessionId id, std::int64_t message_id,
                           Then<Started> then) = 0;
   // Goes on with an answer that was stopped, cut by a limit or failed.
-  virtual void resume(std::string owner, SessionId id, std::int64_t message_id,
+  virtual void resume(TurnAsker asker, SessionId id, std::int64_t message_id,
                       Then<Started> then) = 0;
   // Edits a user's message: a new branch beside it, and an answer.
-  virtual void edit(std::string owner, SessionId id, std::int64_t message_id, std::string text,
+  virtual void edit(TurnAsker asker, SessionId id, std::int64_t message_id, std::string text,
                     Then<Started> then) = 0;
   // Streams given text as the answer, through the very same pipeline (/quote).
-  virtual void recite(std::string owner, SessionId id, std::string question, std::string text,
+  virtual void recite(TurnAsker asker, SessionId id, std::string question, std::string text,
                       Then<Started> then) = 0;
   // Ends the running answer; what there is stays.
   virtual void stop(std::string owner, SessionId id, Then<void> then) = 0;
 
   // Reads the conversation with `draft` as its next message into the cache; a new call replaces the
   // one before. Cheap to call while a person types.
-  virtual void warm(std::string owner, SessionId id, std::string draft) = 0;
+  virtual void warm(TurnAsker asker, SessionId id, std::string draft) = 0;
   // Exact tokens of the conversation as it stands, and the context's size.
   struct ContextUse {
     std::int32_t tokens = 0;

@@ -44,8 +44,8 @@ void Turns::cancel_warm(Live& live) {
 void Turns::ask_side(Live& live, ChatRequest request,
                      const std::function<void(Live&, std::string)>& use) {
   const std::uint64_t number = live.side = ++last_number_;
-  request.session = live.id;
-  request.cache_scope = live.owner;
+  request.session = live.client;
+  request.cache_scope = scope_of(live.owner);
   ChatSinks sinks;
   const auto inbox = loop_.inbox();
   sinks.events = [this, inbox, id = live.id, number, use](std::span<const ChatEvent> events) {
@@ -111,22 +111,23 @@ void Turns::make_followups(Live& live, const Path& path, const TurnSettings& set
            });
 }
 
-void Turns::warm(std::string owner, SessionId id, std::string draft) {
-  loop_.post([this, owner = std::move(owner), id = std::move(id), draft = std::move(draft)] {
+void Turns::warm(TurnAsker asker, SessionId id, std::string draft) {
+  loop_.post([this, asker = std::move(asker), id = std::move(id), draft = std::move(draft)] {
     const Live& live = live_of(id);
     if (live.turn || is_stopping_) return;
-    store_.get(owner, id, back<Conversation>([=, this](const auto& conversation) {
+    store_.get(asker.owner, id, back<Conversation>([=, this](const auto& conversation) {
                  if (!conversation) return;
                  const std::uint64_t number = live_of(id).warming = ++last_number_;
-                 store_.path(owner, id, 0, back<Path>([=, this](const auto& path) {
-                               if (path) warm_path(id, number, *conversation, *path, draft);
+                 store_.path(asker.owner, id, 0, back<Path>([=, this](const auto& path) {
+                               if (path) warm_path(asker, number, *conversation, *path, draft);
                              }));
                }));
   });
 }
 
-void Turns::warm_path(const SessionId& id, std::uint64_t number, const Conversation& conversation,
-                      Path path, const std::string& draft) {
+void Turns::warm_path(const TurnAsker& asker, std::uint64_t number,
+                      const Conversation& conversation, Path path, const std::string& draft) {
+  const SessionId& id = conversation.id;
   Live* live = find(id);
   if (live == nullptr || live->turn || live->warming != number || is_stopping_) return;
   cancel_warm(*live);
@@ -138,8 +139,8 @@ void Turns::warm_path(const SessionId& id, std::uint64_t number, const Conversat
   ChatRequest request =
       answer_request(path, settings_of(conversation), (*chat)->info().name, 0, true);
   request.prompt_options.add_generation_prompt = false;
-  request.session = id;
-  request.cache_scope = conversation.owner;
+  request.session = asker.client.empty() ? id : asker.client;
+  request.cache_scope = scope_of(conversation.owner);
   auto handle = (*chat)->warm(std::move(request));
   if (!handle) return;
   live->warm_handle = *handle;

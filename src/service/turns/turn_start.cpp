@@ -55,7 +55,8 @@ void Turns::enqueue_start(StartPtr start, std::function<void(const Conversation&
       if (is_stopping_) {
         return refuse(*start, {ErrorCode::kUnavailable, "the server is shutting down"});
       }
-      store_.get(start->owner, start->id, back<Conversation>([this, start, go](const auto& found) {
+      store_.get(start->asker.owner, start->id,
+                 back<Conversation>([this, start, go](const auto& found) {
                    if (!found) return refuse(*start, found.error());
                    const Live* live = find(start->id);
                    if (live == nullptr || !live->turn) {
@@ -74,6 +75,14 @@ void Turns::enqueue_start(StartPtr start, std::function<void(const Conversation&
   });
 }
 
+Turns::StartPtr Turns::start_of(TurnAsker asker, SessionId id, Then<Started> then) {
+  auto start = std::make_shared<Start>();
+  start->asker = std::move(asker);
+  start->id = std::move(id);
+  start->then = std::move(then);
+  return start;
+}
+
 void Turns::refuse(const Start& start, const Error& error) {
   if (start.then) start.then(tl::unexpected<Error>(error));
   op_done(start.id);
@@ -90,11 +99,11 @@ bool Turns::take_model(const StartPtr& start) {
   return true;
 }
 
-void Turns::send(std::string owner, SessionId id, std::int64_t parent_id, std::string text,
+void Turns::send(TurnAsker asker, SessionId id, std::int64_t parent_id, std::string text,
                  std::string client_key, Then<Started> then) {
+  auto start = start_of(std::move(asker), std::move(id), std::move(then));
   const Status fits = check_client_key(client_key);
-  auto start = std::make_shared<Start>(Start{
-      std::move(owner), std::move(id), std::move(client_key), {}, std::move(then), {}, {}, {}});
+  start->client_key = std::move(client_key);
   enqueue_start(start,
                 [this, start, fits, parent_id, text = std::move(text)](const Conversation& found) {
                   if (!fits) return refuse(*start, fits.error());
@@ -102,10 +111,9 @@ void Turns::send(std::string owner, SessionId id, std::int64_t parent_id, std::s
                 });
 }
 
-void Turns::recite(std::string owner, SessionId id, std::string question, std::string text,
+void Turns::recite(TurnAsker asker, SessionId id, std::string question, std::string text,
                    Then<Started> then) {
-  auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
+  auto start = start_of(std::move(asker), std::move(id), std::move(then));
   enqueue_start(start, [this, start, question = std::move(question),
                         text = std::move(text)](const Conversation& found) {
     if (!take_model(start)) return;
@@ -115,10 +123,9 @@ void Turns::recite(std::string owner, SessionId id, std::string question, std::s
   });
 }
 
-void Turns::edit(std::string owner, SessionId id, std::int64_t message_id, std::string text,
+void Turns::edit(TurnAsker asker, SessionId id, std::int64_t message_id, std::string text,
                  Then<Started> then) {
-  auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
+  auto start = start_of(std::move(asker), std::move(id), std::move(then));
   enqueue_start(start, [this, start, message_id, text = std::move(text)](const Conversation&) {
     with_path(start, message_id, [this, start, text](const Path& path) {
       if (path.back().message.role != Role::kUser) {
@@ -131,10 +138,8 @@ void Turns::edit(std::string owner, SessionId id, std::int64_t message_id, std::
 
 // The answer to a question may have several messages, where tools were called; it begins after the
 // question.
-void Turns::regenerate(std::string owner, SessionId id, std::int64_t message_id,
-                       Then<Started> then) {
-  auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
+void Turns::regenerate(TurnAsker asker, SessionId id, std::int64_t message_id, Then<Started> then) {
+  auto start = start_of(std::move(asker), std::move(id), std::move(then));
   enqueue_start(start, [this, start, message_id](const Conversation&) {
     with_path(start, message_id, [this, start](Path path) {
       if (path.back().message.role != Role::kAssistant) {
@@ -147,16 +152,15 @@ void Turns::regenerate(std::string owner, SessionId id, std::int64_t message_id,
   });
 }
 
-void Turns::resume(std::string owner, SessionId id, std::int64_t message_id, Then<Started> then) {
-  auto start = std::make_shared<Start>(
-      Start{std::move(owner), std::move(id), {}, {}, std::move(then), {}, {}, {}});
+void Turns::resume(TurnAsker asker, SessionId id, std::int64_t message_id, Then<Started> then) {
+  auto start = start_of(std::move(asker), std::move(id), std::move(then));
   enqueue_start(start, [this, start, message_id](const Conversation&) {
     with_path(start, message_id, [this, start](Path path) { go_on(start, std::move(path)); });
   });
 }
 
 void Turns::with_path(const StartPtr& start, std::int64_t leaf_id, std::function<void(Path)> go) {
-  store_.path(start->owner, start->id, leaf_id,
+  store_.path(start->asker.owner, start->id, leaf_id,
               back<Path>([this, start, go = std::move(go)](const auto& path) {
                 if (!path) return refuse(*start, path.error());
                 if (path->empty()) return refuse(*start, wrong("the conversation is empty"));
@@ -167,7 +171,7 @@ void Turns::with_path(const StartPtr& start, std::int64_t leaf_id, std::function
 void Turns::ask(const StartPtr& start, std::int64_t parent_id, const std::string& text) {
   if (text.empty()) return refuse(*start, wrong("the message is empty"));
   if (!take_model(start)) return;
-  store_.append(start->owner, start->id, question_of(parent_id, text, start->client_key),
+  store_.append(start->asker.owner, start->id, question_of(parent_id, text, start->client_key),
                 back<StoredMessage>([this, start](const auto& question) {
                   if (!question) return refuse(*start, question.error());
                   start->question = *question;
@@ -185,7 +189,7 @@ void Turns::answer(const StartPtr& start, Path path) {
   row.state = MessageState::kRunning;
   if (start->recited.empty()) row.model = start->chat->info().name;
   if (!start->client_key.empty()) row.client_key = start->client_key + "/answer";
-  store_.append(start->owner, start->id, row,
+  store_.append(start->asker.owner, start->id, row,
                 back<StoredMessage>([this, start, path = std::move(path)](const auto& answer) {
                   if (!answer) return refuse(*start, answer.error());
                   if (answer->state == MessageState::kRunning) {
@@ -220,10 +224,10 @@ void Turns::go_on(const StartPtr& start, Path path) {
   }
   answer.state = MessageState::kRunning;
   answer.error.clear();
-  store_.set_leaf(start->owner, start->id, answer.id,
+  store_.set_leaf(start->asker.owner, start->id, answer.id,
                   back<void>([this, start, path = std::move(path), answer](const auto& shown) {
                     if (!shown) return refuse(*start, shown.error());
-                    store_.update(start->owner, start->id, answer,
+                    store_.update(start->asker.owner, start->id, answer,
                                   back<void>([this, start, path, answer](const auto& done) {
                                     if (!done) return refuse(*start, done.error());
                                     begin(start, path, answer);
@@ -236,7 +240,9 @@ void Turns::begin(const StartPtr& start, Path path, StoredMessage answer) {
     return refuse(*start, {ErrorCode::kUnavailable, "the server is shutting down"});
   }
   Live& live = live_of(start->id);
-  live.owner = start->owner;
+  live.owner = start->asker.owner;
+  // Without a name the conversation stands for whoever it is.
+  live.client = start->asker.client.empty() ? live.id : start->asker.client;
   cancel_side(live);
   live.turn = std::make_unique<RunningTurn>();
   RunningTurn& turn = *live.turn;
@@ -284,7 +290,7 @@ void Turns::recover_message(const RunningMessage& message, bool is_last,
                             const std::shared_ptr<void>& done) {
   auto start = std::make_shared<Start>();
   start->then = [done](const auto& /*started*/) {};
-  start->owner = message.owner;
+  start->asker = {message.owner};
   start->id = message.conversation;
   enqueue_start(start, [this, start, message, is_last](const Conversation&) {
     with_path(start, message.message_id, [this, start, message, is_last](Path path) {
@@ -310,7 +316,7 @@ void Turns::mark_over(const RunningMessage& message, StoredMessage stored) {
 
 void Turns::reset(std::string owner, SessionId id, Then<void> then) {
   auto start = std::make_shared<Start>();
-  start->owner = std::move(owner);
+  start->asker = {std::move(owner)};
   start->id = std::move(id);
   start->then = [then = std::move(then)](const Result<Started>& refused) {
     if (!refused) then(tl::unexpected(refused.error()));
@@ -321,7 +327,7 @@ void Turns::reset(std::string owner, SessionId id, Then<void> then) {
     mark.parent_id = found.leaf_id;
     mark.message.role = Role::kSystem;
     mark.message.name = kResetName;
-    store_.append(start->owner, start->id, mark,
+    store_.append(start->asker.owner, start->id, mark,
                   back<StoredMessage>([this, start](const auto& done) {
                     if (!done) return refuse(*start, done.error());
                     start->then(Started());

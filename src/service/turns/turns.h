@@ -62,7 +62,8 @@ struct LiveConversation {
       : id(std::move(name)), log(unix_ms, log_bytes) {}
 
   SessionId id;
-  std::string owner;  // of the turns; set by those that the store has let through
+  std::string owner;   // of the turns; set by those that the store has let through
+  std::string client;  // whom they are counted for
   EventLog log;
   std::vector<std::shared_ptr<TurnWatcher>> watchers;
   std::unique_ptr<RunningTurn> turn;
@@ -86,18 +87,17 @@ class Turns final : public TurnService {
   ~Turns() override;
 
   void recover() override;
-  void send(std::string owner, SessionId id, std::int64_t parent_id, std::string text,
+  void send(TurnAsker asker, SessionId id, std::int64_t parent_id, std::string text,
             std::string client_key, Then<Started> then) override;
-  void regenerate(std::string owner, SessionId id, std::int64_t message_id,
+  void regenerate(TurnAsker asker, SessionId id, std::int64_t message_id,
                   Then<Started> then) override;
-  void resume(std::string owner, SessionId id, std::int64_t message_id,
-              Then<Started> then) override;
-  void edit(std::string owner, SessionId id, std::int64_t message_id, std::string text,
+  void resume(TurnAsker asker, SessionId id, std::int64_t message_id, Then<Started> then) override;
+  void edit(TurnAsker asker, SessionId id, std::int64_t message_id, std::string text,
             Then<Started> then) override;
-  void recite(std::string owner, SessionId id, std::string question, std::string text,
+  void recite(TurnAsker asker, SessionId id, std::string question, std::string text,
               Then<Started> then) override;
   void stop(std::string owner, SessionId id, Then<void> then) override;
-  void warm(std::string owner, SessionId id, std::string draft) override;
+  void warm(TurnAsker asker, SessionId id, std::string draft) override;
   void context_use(std::string owner, SessionId id, Then<ContextUse> then) override;
   void reset(std::string owner, SessionId id, Then<void> then) override;
   std::unique_ptr<TurnSubscription> watch(SessionId id, std::uint64_t after_id,
@@ -110,7 +110,7 @@ class Turns final : public TurnService {
   using Path = std::vector<StoredMessage>;
   // One call that begins a turn, while it is under way.
   struct Start {
-    std::string owner;
+    TurnAsker asker;
     SessionId id;
     std::string client_key;
     std::vector<std::string> recited;
@@ -148,7 +148,13 @@ class Turns final : public TurnService {
   void forget_idle();
   void hand_over(const std::shared_ptr<void>& done);
 
+  // Where an owner's prompts are looked for.
+  [[nodiscard]] std::string scope_of(const std::string& owner) const {
+    return options_.share_prefixes ? "" : owner;
+  }
+
   // turn_start.cpp: from a call to a running turn.
+  static StartPtr start_of(TurnAsker asker, SessionId id, Then<Started> then);
   void enqueue_start(StartPtr start, std::function<void(const Conversation&)> go);
   void refuse(const Start& start, const Error& error);
   // Gives the start its model; refuses it, and returns false, where there is none.
@@ -193,7 +199,7 @@ class Turns final : public TurnService {
   void make_title(Live& live, const Path& path, const TurnSettings& settings);
   void take_title(Live& live, const std::string& title, const std::function<void(Live&)>& next);
   void make_followups(Live& live, const Path& path, const TurnSettings& settings);
-  void warm_path(const SessionId& id, std::uint64_t number, const Conversation& conversation,
+  void warm_path(const TurnAsker& asker, std::uint64_t number, const Conversation& conversation,
                  Path path, const std::string& draft);
 
   const ChatSource source_;

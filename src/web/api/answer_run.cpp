@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "service/access/rate_client.h"
+
 namespace notso::api {
 namespace {
 
@@ -173,7 +175,7 @@ asio::awaitable<ApiResult<std::unique_ptr<AnswerRun>>> AnswerRun::start(
   state->running = requests.size();
   const http::Request& asked = exchange.request();
   for (ChatRequest& request : requests) {
-    request.session = asked.principal.empty() ? asked.remote : asked.principal;
+    request.session = rate_client(asked.principal, asked.remote);
     request.cache_scope = context.shared_prefixes ? "" : asked.principal;
   }
   const std::size_t choices = requests.size();

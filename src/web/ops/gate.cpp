@@ -1,11 +1,10 @@
 #include "web/ops/gate.h"
 
-#include <arpa/inet.h>
-#include <array>
 #include <chrono>
 #include <cmath>
-#include <cstring>
 #include <utility>
+
+#include "service/access/rate_client.h"
 
 namespace notso::ops {
 namespace {
@@ -70,7 +69,7 @@ http::Response refuse_haste(const GateParts& parts, const http::Request& request
 std::optional<http::Response> check_rate(const GateParts& parts, const http::Request& request) {
   if (request.method == "GET" || request.method == "HEAD") return std::nullopt;
   const auto now = std::chrono::steady_clock::now();
-  const std::string client = rate_client(request);
+  const std::string client = rate_client(request.principal, request.remote);
   if (const double seconds = parts.requests.take(client, 1, now); seconds > 0) {
     return refuse_haste(parts, request, seconds, "too many requests");
   }
@@ -101,21 +100,6 @@ http::Gate make_gate(GateParts parts) {
     }
     return check_rate(parts, request);
   };
-}
-
-std::string rate_client(const http::Request& request) {
-  if (!request.principal.empty()) return request.principal;
-  std::array<unsigned char, 16> address;
-  if (inet_pton(AF_INET6, request.remote.c_str(), address.data()) != 1) return request.remote;
-  // The last 64 bits are the client's own to choose; an IPv4 address in IPv6's clothes has its
-  // bits there.
-  constexpr std::array<unsigned char, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-  if (std::memcmp(address.data(), kMapped.data(), kMapped.size()) != 0) {
-    std::fill(address.begin() + 8, address.end(), static_cast<unsigned char>(0));
-  }
-  std::array<char, INET6_ADDRSTRLEN> text;
-  inet_ntop(AF_INET6, address.data(), text.data(), text.size());
-  return text.data();
 }
 
 std::string sign_in_cookie(std::string_view key, bool secure) {

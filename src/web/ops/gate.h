@@ -2,8 +2,7 @@
 //
 // Where API keys are set, every route that is not open asks for one: `Authorization: Bearer KEY`,
 // `x-api-key: KEY` (Anthropic's clients), or the cookie of the sign-in page. What costs the model
-// something (any method but GET and HEAD) passes a rate limit for each client: the key's name, or
-// the address where there are no keys.
+// something (any method but GET and HEAD) passes a rate limit for each client (rate_client.h).
 #pragma once
 
 #include <cstdint>
@@ -33,10 +32,6 @@ struct GateParts {
 
 // The gate for ServerHooks.
 [[nodiscard]] http::Gate make_gate(GateParts parts);
-
-// Whom a request's rate is counted for: the key's name, or the address; of IPv6 the network of 64
-// bits, as one client has all of it.
-[[nodiscard]] std::string rate_client(const http::Request& request);
 
 // The Set-Cookie value that signs a browser in with `key`, and the one that signs it out. The
 // cookie is not readable by scripts and not sent from other sites.

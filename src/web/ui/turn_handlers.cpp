@@ -3,6 +3,7 @@
 #include <charconv>
 #include <utility>
 
+#include "service/access/rate_client.h"
 #include "web/ui/commands.h"
 #include "web/ui/handlers.h"
 #include "web/ui/views.h"
@@ -20,11 +21,26 @@ constexpr const char* kSummaryRequest = "Summarise our conversation so far in a 
 // A posted message: to a chat, or (an empty id) to one that is yet to be made.
 struct Posted {
   std::string owner;
+  std::string client;
   SessionId chat;
   std::string text;
   std::string key;
   bool thinking = false;
 };
+
+TurnAsker asker_of(const http::Request& request) {
+  return {request.principal, rate_client(request.principal, request.remote)};
+}
+
+// A request about the chat in its path, so far without what it says.
+Posted posted_by(const http::Request& request) {
+  Posted posted;
+  TurnAsker asker = asker_of(request);
+  posted.owner = std::move(asker.owner);
+  posted.client = std::move(asker.client);
+  posted.chat = parameter(request, "id");
+  return posted;
+}
 
 Outcome refused(std::string said, int status = 422) {
   Outcome outcome;
@@ -129,9 +145,9 @@ asio::awaitable<Outcome> send_text(Ui& ui, Posted posted, std::string text,
   TurnService& service = **turns;
   const auto started = co_await ask<TurnService::Started>([&](auto then) {
     if (recited.empty()) {
-      service.send(posted.owner, id, 0, text, posted.key, std::move(then));
+      service.send({posted.owner, posted.client}, id, 0, text, posted.key, std::move(then));
     } else {
-      service.recite(posted.owner, id, text, recited, std::move(then));
+      service.recite({posted.owner, posted.client}, id, text, recited, std::move(then));
     }
   });
   if (!started) co_return failed(started.error());
@@ -162,7 +178,7 @@ asio::awaitable<Result<LastTurn>> last_turn(Ui& ui, const http::Request& request
 
 // /continue and /regenerate.
 asio::awaitable<Outcome> answer_again(Ui& ui, const http::Request& request, bool resume) {
-  const std::string owner = request.principal;
+  const TurnAsker asker = asker_of(request);
   const SessionId id = parameter(request, "id");
   const Result<std::shared_ptr<TurnService>> turns = turns_of(ui);
   if (!turns) co_return failed(turns.error());
@@ -172,9 +188,9 @@ asio::awaitable<Outcome> answer_again(Ui& ui, const http::Request& request, bool
   TurnService& service = **turns;
   const auto started = co_await ask<TurnService::Started>([&](auto then) {
     if (resume) {
-      service.resume(owner, id, last->last_answer, std::move(then));
+      service.resume(asker, id, last->last_answer, std::move(then));
     } else {
-      service.regenerate(owner, id, last->first_answer, std::move(then));
+      service.regenerate(asker, id, last->first_answer, std::move(then));
     }
   });
   if (!started) co_return failed(started.error());
@@ -312,9 +328,7 @@ asio::awaitable<Outcome> run_command(Ui& ui, const http::Request& request, Poste
 asio::awaitable<void> take_message(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const Form form(request.body);
-  Posted posted;
-  posted.owner = request.principal;
-  posted.chat = parameter(request, "id");
+  Posted posted = posted_by(request);
   posted.text = form.value("text");
   posted.key = form.value("key");
   posted.thinking = form.has("thinking");
@@ -336,9 +350,7 @@ asio::awaitable<void> take_message(Ui& ui, http::Exchange& exchange) {
 template <class Act>
 asio::awaitable<void> act_on_message(Ui& ui, http::Exchange& exchange, Act act) {
   const http::Request& request = exchange.request();
-  Posted posted;
-  posted.owner = request.principal;
-  posted.chat = parameter(request, "id");
+  const Posted posted = posted_by(request);
   const Result<std::shared_ptr<TurnService>> turns = turns_of(ui);
   Outcome outcome;
   if (!turns) {
@@ -348,7 +360,8 @@ asio::awaitable<void> act_on_message(Ui& ui, http::Exchange& exchange, Act act) 
   }
   TurnService& service = **turns;
   const auto started = co_await ask<TurnService::Started>([&](auto then) {
-    act(service, posted.owner, posted.chat, integer_parameter(request, "message"), std::move(then));
+    act(service, {posted.owner, posted.client}, posted.chat, integer_parameter(request, "message"),
+        std::move(then));
   });
   if (started && wants_piece(request)) {
     co_await send_nothing(exchange);
@@ -376,31 +389,29 @@ asio::awaitable<void> post_edit(Ui& ui, http::Exchange& exchange) {
     co_return;
   }
   // Named, as g++ 12 destroys the captures of a temporary twice.
-  const auto act = [&text](TurnService& turns, const std::string& owner, const SessionId& chat,
+  const auto act = [&text](TurnService& turns, const TurnAsker& asker, const SessionId& chat,
                            std::int64_t message,
-                           auto then) { turns.edit(owner, chat, message, text, std::move(then)); };
+                           auto then) { turns.edit(asker, chat, message, text, std::move(then)); };
   co_await act_on_message(ui, exchange, act);
 }
 
 asio::awaitable<void> post_regenerate(Ui& ui, http::Exchange& exchange) {
   co_await act_on_message(
       ui, exchange,
-      [](TurnService& turns, const std::string& owner, const SessionId& chat, std::int64_t message,
-         auto then) { turns.regenerate(owner, chat, message, std::move(then)); });
+      [](TurnService& turns, const TurnAsker& asker, const SessionId& chat, std::int64_t message,
+         auto then) { turns.regenerate(asker, chat, message, std::move(then)); });
 }
 
 asio::awaitable<void> post_continue(Ui& ui, http::Exchange& exchange) {
   co_await act_on_message(
       ui, exchange,
-      [](TurnService& turns, const std::string& owner, const SessionId& chat, std::int64_t message,
-         auto then) { turns.resume(owner, chat, message, std::move(then)); });
+      [](TurnService& turns, const TurnAsker& asker, const SessionId& chat, std::int64_t message,
+         auto then) { turns.resume(asker, chat, message, std::move(then)); });
 }
 
 asio::awaitable<void> post_stop(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  Posted posted;
-  posted.owner = request.principal;
-  posted.chat = parameter(request, "id");
+  const Posted posted = posted_by(request);
   Outcome outcome;
   if (const std::shared_ptr<TurnService> turns = ui.context.turns()) {
     const Result<void> stopped = co_await ask<void>(
@@ -415,16 +426,14 @@ asio::awaitable<void> post_draft(Ui& ui, http::Exchange& exchange) {
   const std::string draft = Form(request.body).value("text");
   const std::shared_ptr<TurnService> turns = ui.context.turns();
   if (turns != nullptr && draft.size() <= kMessageBytesMax && !draft.starts_with('/')) {
-    turns->warm(request.principal, parameter(request, "id"), draft);
+    turns->warm(asker_of(request), parameter(request, "id"), draft);
   }
   co_await send_nothing(exchange);
 }
 
 asio::awaitable<void> post_thinking(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  Posted posted;
-  posted.owner = request.principal;
-  posted.chat = parameter(request, "id");
+  const Posted posted = posted_by(request);
   const bool thinking = Form(request.body).has("thinking");
   const Status changed = co_await change_settings(
       ui, posted, [thinking](TurnSettings& settings) { settings.thinking = thinking; });

@@ -100,7 +100,7 @@ TEST_F(TurnsAndModels, AnswersOfAnotherModelAreNotGoneOnWith) {
   ASSERT_TRUE(stopped.get_future().get());
   change_to(second_);
   std::promise<Result<Started>> resumed;
-  turns->resume("anna", id, started->answer.id, [&](auto done) { resumed.set_value(done); });
+  turns->resume({"anna"}, id, started->answer.id, [&](auto done) { resumed.set_value(done); });
   const auto refused = resumed.get_future().get();
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message, HasSubstr("not this model's"));

@@ -23,6 +23,7 @@ Result<RequestId> PacedEngine::submit(EngineRequest request) {
   const std::lock_guard lock(mutex_);
   if (refusal_) return tl::unexpected<Error>(*std::exchange(refusal_, {}));
   prompts_.push_back(request.prompt);
+  last_asker_ = {request.session, request.cache_scope};
   waiting_.emplace_back(++last_id_, std::move(request));
   changed_.notify_all();
   return last_id_;
@@ -54,6 +55,11 @@ void PacedEngine::refuse_next(Error error) {
 std::vector<std::vector<std::int32_t>> PacedEngine::prompts() const {
   const std::lock_guard lock(mutex_);
   return prompts_;
+}
+
+std::pair<std::string, std::string> PacedEngine::last_asker() const {
+  const std::lock_guard lock(mutex_);
+  return last_asker_;
 }
 
 void PacedEngine::run() {

@@ -44,6 +44,8 @@ class PacedEngine final : public Engine {
   void refuse_next(Error error);
   // The prompts of all requests so far.
   [[nodiscard]] std::vector<std::vector<std::int32_t>> prompts() const;
+  // The session and the cache scope of the last request.
+  [[nodiscard]] std::pair<std::string, std::string> last_asker() const;
 
  private:
   void run();
@@ -59,6 +61,7 @@ class PacedEngine final : public Engine {
   std::condition_variable changed_;
   std::deque<std::pair<RequestId, EngineRequest>> waiting_;
   std::vector<std::vector<std::int32_t>> prompts_;
+  std::pair<std::string, std::string> last_asker_;
   std::set<RequestId> cancelled_;
   std::optional<Error> refusal_;
   RequestId last_id_ = 0;

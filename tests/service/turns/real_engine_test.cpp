@@ -71,7 +71,7 @@ class RealTurns : public StoreTest {
   }
   void send(const std::string& text) {
     ASSERT_TRUE(wait_for<TurnService::Started>(
-        [&](auto then) { turns_->send("anna", id_, 0, text, "", then); }));
+        [&](auto then) { turns_->send({"anna"}, id_, 0, text, "", then); }));
   }
   StoredMessage last() {
     const auto path = WaitingStore(*store_).path("anna", id_);

@@ -39,6 +39,30 @@ TEST_F(Turns, ThatRunStayTheirOwnersWhateverStrangersAsk) {
   EXPECT_EQ(last().message.content, "500 grams");
 }
 
+TEST_F(Turns, AreCountedForWhoeverAsks) {
+  Page page(*turns, id);
+  ASSERT_TRUE(wait_for<Started>([&](auto then) {
+    turns->send({"anna", "the network"}, id, 0, "hello", "", then);
+  }));
+  page.wait_for_end();
+  EXPECT_THAT(engine->last_asker(), Pair("the network", ""));
+  turns->warm({"anna", "another network"}, id, "How mu");
+  while (engine->prompts().size() < 2) {
+  }
+  EXPECT_THAT(engine->last_asker(), Pair("another network", ""));
+}
+
+TEST_F(Turns, KeepPrefixesToTheirOwnerWhereTheyAreNotShared) {
+  turn_options_.share_prefixes = false;
+  restart();
+  ask("hello");
+  EXPECT_EQ(engine->last_asker().second, "anna");
+  turns->warm({"anna"}, id, "How mu");
+  while (engine->prompts().size() < 2) {
+  }
+  EXPECT_EQ(engine->last_asker().second, "anna");
+}
+
 TEST_F(Turns, TakeOnlyKeysThatCannotBeTheirOwn) {
   for (const std::string& key :
        {std::string("after/1"), std::string(kClientKeyBytesMax + 1, 'k')}) {

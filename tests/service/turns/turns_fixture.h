@@ -157,10 +157,10 @@ class TurnsTest : public StoreTest {
   }
 
   Result<Started> send(const std::string& text, const std::string& key = "") {
-    return wait_for<Started>([&](auto then) { turns->send("anna", id, 0, text, key, then); });
+    return wait_for<Started>([&](auto then) { turns->send({"anna"}, id, 0, text, key, then); });
   }
   Result<Started> resume(std::int64_t message_id) {
-    return wait_for<Started>([&](auto then) { turns->resume("anna", id, message_id, then); });
+    return wait_for<Started>([&](auto then) { turns->resume({"anna"}, id, message_id, then); });
   }
   Status stop() {
     return wait_for<void>([&](auto then) { turns->stop("anna", id, then); });

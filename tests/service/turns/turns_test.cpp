@@ -213,7 +213,7 @@ TEST_F(Turns, AreGivenAgainAsASibling) {
   answer_with("two<|im_end|>");
   Page page(*turns, id, ~std::uint64_t{0} >> 1U);
   const auto again =
-      wait_for<Started>([&](auto then) { turns->regenerate("anna", id, first.id, then); });
+      wait_for<Started>([&](auto then) { turns->regenerate({"anna"}, id, first.id, then); });
   ASSERT_TRUE(again);
   EXPECT_FALSE(again->question);
   page.wait<TurnSaved>([&](const auto& saved) { return saved.message.id == again->answer.id; });
@@ -228,13 +228,14 @@ TEST_F(Turns, BranchWhereAMessageIsEdited) {
   const auto path = store.path("anna", id);
   Page page(*turns, id, ~std::uint64_t{0} >> 1U);
   const auto edited = wait_for<Started>(
-      [&](auto then) { turns->edit("anna", id, path->front().id, "How much rye?", then); });
+      [&](auto then) { turns->edit({"anna"}, id, path->front().id, "How much rye?", then); });
   ASSERT_TRUE(edited);
   page.wait<TurnSaved>([&](const auto& saved) { return saved.message.id == edited->answer.id; });
   EXPECT_THAT(texts(), ElementsAre("How much rye?", "two"));
   EXPECT_EQ(store.siblings("anna", id, path->front().id)->size(), 2U);
-  EXPECT_EQ(code_of(wait_for<Started>(
-                [&](auto then) { turns->edit("anna", id, path->back().id, "no question", then); })),
+  EXPECT_EQ(code_of(wait_for<Started>([&](auto then) {
+              turns->edit({"anna"}, id, path->back().id, "no question", then);
+            })),
             ErrorCode::kInvalidArgument);
 }
 
@@ -242,7 +243,7 @@ TEST_F(Turns, ReciteAGivenTextWithoutTheModel) {
   Page page(*turns, id);
   const std::string text = "So long, and thanks \xf0\x9f\x90\x9f <think>\n";
   ASSERT_TRUE(
-      wait_for<Started>([&](auto then) { turns->recite("anna", id, "/quote", text, then); }));
+      wait_for<Started>([&](auto then) { turns->recite({"anna"}, id, "/quote", text, then); }));
   EXPECT_EQ(page.wait_for_end().phase, TurnPhase::kDone);
   EXPECT_EQ(page.content(), text);
   EXPECT_THAT(texts(), ElementsAre("/quote", text));
@@ -284,12 +285,12 @@ TEST_F(Turns, AreNotThereForAnotherOwner) {
   answer_with("500<|im_end|>");
   const StoredMessage answer = ask("How much flour?");
   const auto not_found = ErrorCode::kNotFound;
-  EXPECT_EQ(
-      code_of(wait_for<Started>([&](auto then) { turns->send("ben", id, 0, "hello", "", then); })),
-      not_found);
-  EXPECT_EQ(
-      code_of(wait_for<Started>([&](auto then) { turns->regenerate("ben", id, answer.id, then); })),
-      not_found);
+  EXPECT_EQ(code_of(wait_for<Started>(
+                [&](auto then) { turns->send({"ben"}, id, 0, "hello", "", then); })),
+            not_found);
+  EXPECT_EQ(code_of(wait_for<Started>(
+                [&](auto then) { turns->regenerate({"ben"}, id, answer.id, then); })),
+            not_found);
   EXPECT_EQ(code_of(wait_for<void>([&](auto then) { turns->stop("ben", id, then); })), not_found);
   EXPECT_EQ(code_of(wait_for<void>([&](auto then) { turns->reset("ben", id, then); })), not_found);
   EXPECT_EQ(code_of(wait_for<TurnService::ContextUse>(
@@ -310,7 +311,7 @@ TEST_F(Turns, CountTheContextExactly) {
 }
 
 TEST_F(Turns, ReadAheadWhileAPersonTypes) {
-  turns->warm("anna", id, "How mu");
+  turns->warm({"anna"}, id, "How mu");
   while (engine->prompts().empty()) {
   }
   EXPECT_THAT(chat_tokenizer()->decode(engine->prompts().back()), HasSubstr("How mu"));

@@ -198,33 +198,33 @@ class ScriptedTurns : public TurnService {
     }
   }
 
-  void send(std::string owner, SessionId id, std::int64_t parent, std::string text, std::string key,
+  void send(TurnAsker asker, SessionId id, std::int64_t parent, std::string text, std::string key,
             Then<Started> then) override {
-    ask(owner, id, parent, std::move(text), std::move(key), "", then);
+    ask(asker.owner, id, parent, std::move(text), std::move(key), "", then);
   }
-  void recite(std::string owner, SessionId id, std::string question, std::string text,
+  void recite(TurnAsker asker, SessionId id, std::string question, std::string text,
               Then<Started> then) override {
-    ask(owner, id, 0, std::move(question), "", std::move(text), then);
+    ask(asker.owner, id, 0, std::move(question), "", std::move(text), then);
   }
-  void edit(std::string owner, SessionId id, std::int64_t message, std::string text,
+  void edit(TurnAsker asker, SessionId id, std::int64_t message, std::string text,
             Then<Started> then) override {
-    const auto path = path_to(owner, id, message);
+    const auto path = path_to(asker.owner, id, message);
     if (path.empty()) return then(fail(ErrorCode::kNotFound, "There is no such message."));
     const std::int64_t parent = path.back().parent_id;
-    ask(owner, id, parent == 0 ? -1 : parent, std::move(text), "", "", then);
+    ask(asker.owner, id, parent == 0 ? -1 : parent, std::move(text), "", "", then);
   }
-  void regenerate(std::string owner, SessionId id, std::int64_t message,
+  void regenerate(TurnAsker asker, SessionId id, std::int64_t message,
                   Then<Started> then) override {
-    const auto path = path_to(owner, id, message);
+    const auto path = path_to(asker.owner, id, message);
     if (path.size() < 2) return then(fail(ErrorCode::kNotFound, "There is no such answer."));
-    answer(owner, id, path[path.size() - 2], "", std::nullopt, then);
+    answer(asker.owner, id, path[path.size() - 2], "", std::nullopt, then);
   }
-  void resume(std::string owner, SessionId id, std::int64_t message, Then<Started> then) override {
-    auto path = path_to(owner, id, message);
+  void resume(TurnAsker asker, SessionId id, std::int64_t message, Then<Started> then) override {
+    auto path = path_to(asker.owner, id, message);
     if (path.size() < 2) return then(fail(ErrorCode::kNotFound, "There is no such answer."));
     StoredMessage last = path.back();
     last.state = MessageState::kRunning;
-    start(owner, id, last, "and more", "", 0);
+    start(asker.owner, id, last, "and more", "", 0);
     then(Started{std::nullopt, last});
   }
   void stop(std::string /*owner*/, SessionId id, Then<void> then) override {
@@ -232,7 +232,7 @@ class ScriptedTurns : public TurnService {
     room->stop = true;
     then({});
   }
-  void warm(std::string /*owner*/, SessionId /*id*/, std::string /*draft*/) override {}
+  void warm(TurnAsker /*asker*/, SessionId /*id*/, std::string /*draft*/) override {}
   void context_use(std::string owner, SessionId id, Then<ContextUse> then) override {
     store_.path(owner, id, 0, [then](Result<std::vector<StoredMessage>> path) {
       ContextUse use{120, 4096};
