@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <fmt/format.h>
-#include <functional>
 #include <optional>
 #include <random>
 #include <utility>
@@ -31,40 +30,6 @@ std::tm local_now() {
   std::tm out{};
   localtime_r(&now, &out);
   return out;
-}
-
-// A hash of parts whose boundaries count.
-class Hasher {
- public:
-  Hasher& add(std::string_view part) {
-    value_ = value_ * 0x9E3779B97F4A7C15U + std::hash<std::string_view>{}(part);
-    value_ = value_ * 0x9E3779B97F4A7C15U + part.size();
-    return *this;
-  }
-  [[nodiscard]] std::uint64_t value() const { return value_; }
-
- private:
-  std::uint64_t value_ = 1;
-};
-
-std::uint64_t hash_message(const Message& message) {
-  Hasher hasher;
-  hasher.add(std::string(1, static_cast<char>('0' + static_cast<int>(message.role))));
-  hasher.add(message.content).add(message.reasoning).add(message.tool_call_id).add(message.name);
-  for (const ToolCall& call : message.tool_calls) {
-    hasher.add(call.id).add(call.name).add(call.arguments);
-  }
-  return hasher.value();
-}
-
-std::uint64_t hash_tools(const PromptOptions& options) {
-  if (options.tools.empty()) return 0;
-  Hasher hasher;
-  hasher.add(options.tool_style == ToolStyle::kPython ? "python" : "json");
-  for (const Tool& tool : options.tools) {
-    hasher.add(tool.name).add(tool.description).add(tool.parameters);
-  }
-  return hasher.value();
 }
 
 // Words that switch the reasoning mode in a system message must not do so from a tool's
@@ -131,11 +96,8 @@ struct PromptBuilder::Impl {
   jinja::Template tools;
   std::string origin;
   std::shared_ptr<const Tokenizer> tokenizer;
-  PromptClock clock;
   ToolTraits tool_traits;
   std::string mark;
-  std::uint64_t template_hash = 0;
-  bool dated = false;
 
   [[nodiscard]] Result<Draft> draft(std::span<const Message> messages,
                                     const PromptOptions& options) const;
@@ -180,7 +142,7 @@ Result<std::shared_ptr<const PromptBuilder>> PromptBuilder::from_template(
     PromptClock clock) {
   if (!clock) clock = local_now;
   jinja::Options options;
-  options.clock = clock;
+  options.clock = std::move(clock);
   auto environment = std::make_shared<const jinja::Environment>(options);
   auto chat = jinja::Template::parse(environment, "chat_template", source);
   if (!chat) {
@@ -192,9 +154,8 @@ Result<std::shared_ptr<const PromptBuilder>> PromptBuilder::from_template(
   const std::string mark = secret_mark();
   const ToolTraits traits = find_tool_traits(*chat, mark);
   std::shared_ptr<PromptBuilder> builder(new PromptBuilder);
-  builder->impl_ = std::make_unique<const Impl>(Impl{
-      std::move(*chat), std::move(*tools), origin, std::move(tokenizer), std::move(clock), traits,
-      mark, Hasher().add(source).value(), source.find("strftime_now") != std::string_view::npos});
+  builder->impl_ = std::make_unique<const Impl>(
+      Impl{std::move(*chat), std::move(*tools), origin, std::move(tokenizer), traits, mark});
   return std::shared_ptr<const PromptBuilder>(std::move(builder));
 }
 
@@ -380,20 +341,7 @@ Result<Prompt> PromptBuilder::render(std::span<const Message> messages,
     output = impl_->render(*draft);
   }
   if (!output) return pass_on(output);
-  Prompt prompt = impl_->assemble(*output, *draft, places);
-  PromptInputs& inputs = prompt.inputs;
-  inputs.template_hash = impl_->template_hash;
-  inputs.system_hash = Hasher().add(draft->system_text).value();
-  inputs.tools_hash = hash_tools(options);
-  inputs.thinking = options.thinking.value_or(true);
-  if (impl_->dated) {
-    const std::tm now = impl_->clock();
-    inputs.date = (now.tm_year + 1900) * 10000 + (now.tm_mon + 1) * 100 + now.tm_mday;
-  }
-  for (std::size_t i = 0; i < draft->turns.size(); ++i) {
-    inputs.parts.push_back({hash_message(*draft->turns[i]), draft->exact[i]});
-  }
-  return prompt;
+  return impl_->assemble(*output, *draft, places);
 }
 
 }  // namespace notso

@@ -43,25 +43,10 @@ struct PromptSpan {
   std::string text;
 };
 
-// What a prompt was made from, in short: enough to tell why another begins differently.
-struct PromptInputs {
-  struct Part {
-    std::uint64_t hash = 0;
-    bool token_exact = false;  // an assistant turn whose sampled ids were used
-  };
-  std::uint64_t template_hash = 0;
-  std::uint64_t system_hash = 0;
-  std::uint64_t tools_hash = 0;
-  bool thinking = true;
-  int date = 0;             // year * 10000 + month * 100 + day; 0 if the template asks for no date
-  std::vector<Part> parts;  // the messages that are not the system's, in order
-};
-
 // A rendered conversation. `tokens.size()` is the exact size of its context, template included.
 struct Prompt {
   std::vector<TokenId> tokens;
   std::vector<PromptSpan> spans;  // neighbours differ in origin, or are sampled turns
-  PromptInputs inputs;
   // The template has written <think> for the answer: its first token is inside a thought.
   bool opens_thought = false;
   // The spans put together.

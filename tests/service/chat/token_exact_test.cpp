@@ -1,8 +1,8 @@
 // A conversation that goes on begins with exactly the tokens that were read and sampled before.
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "service/chat/chat_fixtures.h"
-#include "service/chat/prefix_report.h"
 
 namespace notso {
 namespace {
@@ -41,6 +41,14 @@ Message sample_turn(std::mt19937& random, bool thinking, bool call) {
   return turn;
 }
 
+// Whether a prompt begins with the one before it and what was sampled then.
+bool continues(const Prompt& now, const Prompt& before, std::span<const TokenId> written) {
+  std::vector<TokenId> read = before.tokens;
+  read.insert(read.end(), written.begin(), written.end());
+  return read.size() <= now.tokens.size() &&
+         std::equal(read.begin(), read.end(), now.tokens.begin());
+}
+
 // Ten turns; every prompt must continue the one before it.
 void expect_reuse(const ChatTemplate& chat, unsigned seed, std::optional<bool> thinking) {
   std::mt19937 random(seed);
@@ -56,10 +64,7 @@ void expect_reuse(const ChatTemplate& chat, unsigned seed, std::optional<bool> t
     messages.push_back(call ? tool_says(odd_text(random)) : user_says(odd_text(random)));
     const Prompt now = must_render(*builder, messages, options);
     const auto& written = messages[messages.size() - 2].tokens;
-    const PrefixReport report = compare_prefix(*chat_tokenizer(), before, written, now);
-    ASSERT_EQ(report.reused_tokens, before.tokens.size() + written.size())
-        << chat.name << " turn " << turn << ": " << report.explanation;
-    EXPECT_TRUE(report.reasons.empty());
+    ASSERT_TRUE(continues(now, before, written)) << chat.name << " turn " << turn;
     EXPECT_EQ(chat_tokenizer()->decode(now.tokens), now.text());
     before = now;
   }
@@ -87,7 +92,7 @@ TEST(TokenExact, AnEmptyTurnThatOnlyEndedIsReused) {
   turn.tokens = {id_of("<|im_end|>")};
   const Prompt before = must_render(*builder, {user_says("a")});
   const Prompt now = must_render(*builder, {user_says("a"), turn, user_says("b")});
-  EXPECT_TRUE(compare_prefix(*chat_tokenizer(), before, turn.tokens, now).reasons.empty());
+  EXPECT_TRUE(continues(now, before, turn.tokens));
 }
 
 TEST(TokenExact, ATurnCutShortIsEndedByTheTemplate) {
@@ -97,7 +102,7 @@ TEST(TokenExact, ATurnCutShortIsEndedByTheTemplate) {
   sample_text("\nso", turn.tokens);
   const Prompt before = must_render(*builder, {user_says("a")});
   const Prompt now = must_render(*builder, {user_says("a"), turn, user_says("b")});
-  EXPECT_TRUE(compare_prefix(*chat_tokenizer(), before, turn.tokens, now).reasons.empty());
+  EXPECT_TRUE(continues(now, before, turn.tokens));
   const std::size_t end = before.tokens.size() + turn.tokens.size();
   EXPECT_EQ(now.tokens.at(end), id_of("<|im_end|>"));
 }
@@ -131,7 +136,6 @@ TEST(TokenExact, ATemplateThatHidesATurnFallsBackToItsText) {
   turn.tokens = {id_of("<|im_end|>")};
   const Prompt prompt = must_render(*builder, {user_says("a"), turn});
   EXPECT_EQ(prompt.text(), "A;YES;");
-  EXPECT_FALSE(prompt.inputs.parts.at(1).token_exact);
 }
 
 TEST(TokenExact, ATemplateThatRepeatsATurnFallsBackToItsText) {
