@@ -20,7 +20,15 @@ install(CODE "
 install(FILES ${pages}/notso.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${pages}/notso
   DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/bash-completion/completions)
-install(FILES ${pages}/_notso DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/zsh/vendor-completions)
+# Debian's zsh looks into the first under /usr (and a package must use it), else into the second.
+install(CODE "
+  if(CMAKE_INSTALL_PREFIX MATCHES \"/usr$\")
+    set(notso_zsh_folder vendor-completions)
+  else()
+    set(notso_zsh_folder site-functions)
+  endif()")
+install(FILES ${pages}/_notso
+  DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/zsh/\${notso_zsh_folder})
 install(FILES ${pages}/notso.fish
   DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/fish/vendor_completions.d)
 install(FILES README.md ${pages}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=$1
-for tool in cpack dpkg-deb dpkg dpkg-shlibdeps; do
+for tool in cpack dpkg-deb dpkg dpkg-shlibdeps file; do
   if ! command -v "$tool" >/dev/null; then
     echo "SKIPPED: no $tool here"
     exit 77
@@ -33,12 +33,20 @@ done
 files=$(dpkg-deb --contents "$package" | awk '{print $6}')
 for file in bin/notso share/man/man1/notso.1.gz share/bash-completion/completions/notso \
   share/zsh/vendor-completions/_notso share/fish/vendor_completions.d/notso.fish \
-  share/doc/notso/copyright share/doc/notso/changelog.gz; do
+  share/doc/notso/copyright share/doc/notso/changelog.gz lib/systemd/system/notso.service \
+  lib/systemd/system/notso.socket; do
   grep --quiet --line-regexp "./usr/$file" <<<"$files" || fail "$file is not in it: $files"
 done
 if dpkg-deb --contents "$package" | awk '$1 !~ /^l/ && substr($1, 6, 1) == "w"' | grep .; then
   fail "the files above may be written by their group"
 fi
+
+# Under /usr/local everything is where Debian's programs look for it there.
+DESTDIR=$scratch/local cmake --install "$build" --prefix /usr/local >"$scratch/install.log" ||
+  fail "cmake --install failed: $(cat "$scratch/install.log")"
+for file in bin/notso share/zsh/site-functions/_notso lib/systemd/system/notso.service; do
+  [[ -s $scratch/local/usr/local/$file ]] || fail "/usr/local/$file is not installed"
+done
 
 # A real installation, in a root where there is nothing else.
 root=$scratch/root
