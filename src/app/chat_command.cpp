@@ -1,7 +1,6 @@
 // notso chat: a conversation at the terminal, or with what comes through a pipe.
 
 #include <cstdio>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <string>
 #include <unistd.h>
@@ -12,6 +11,7 @@
 #include "app/line_editor.h"
 #include "app/model_setup.h"
 #include "app/sampling_flags.h"
+#include "base/environment.h"
 
 namespace notso {
 namespace {
@@ -26,11 +26,6 @@ struct ChatFlags {
   bool no_history = false;
   bool quiet = false;
 };
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // Typed lines are kept among the program's state.
 std::string history_path() {

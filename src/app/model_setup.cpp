@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 
 #include "app/app_paths.h"
 #include "app/progress.h"
+#include "base/environment.h"
 #include "ml/core/cpu/cpu_backend.h"
 #include "ml/smollm3/synth.h"
 #include "service/engine/kv_budget.h"
@@ -17,11 +17,6 @@
 
 namespace notso {
 namespace {
-
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // Remembers the use of models in their folder; other files are none of our business.
 void note_loaded(const std::string& path) {

@@ -2,7 +2,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,9 +11,9 @@
 #include "app/download_view.h"
 #include "app/line_editor.h"
 #include "base/bytes_text.h"
-#include "service/models/address.h"
 #include "service/models/catalogue.h"
 #include "service/models/download.h"
+#include "service/models/model_downloads.h"
 #include "service/models/model_folder.h"
 
 namespace notso {
@@ -49,22 +48,6 @@ std::jthread watch_for_interrupt(std::stop_source& stop) {
   });
 }
 
-DownloadRequest make_request(const PullFlags& flags, const ModelSource& source, const Hub& hub,
-                             const std::string& path) {
-  DownloadRequest request;
-  request.url = source.url;
-  request.path = path;
-  request.sha256 = flags.sha256.empty() ? source.sha256 : flags.sha256;
-  request.bytes = source.bytes;
-  request.connections = flags.connections;
-  if (const auto origin = origin_of(hub.endpoint); origin) request.token = {hub.token, *origin};
-  if (const char* bundle = std::getenv("CURL_CA_BUNDLE"); bundle != nullptr) {
-    request.transfer.ca_file = bundle;
-  }
-  request.accept = check_model_file;
-  return request;
-}
-
 void print_report(const std::string& path, const DownloadReport& report) {
   const ModelInfo info = describe_model(path);
   std::printf("%s\n%s, SHA-256 %s, %s\n", path.c_str(), bytes_text(report.bytes).c_str(),
@@ -95,7 +78,9 @@ int pull(const PullFlags& flags) {
   Result<DownloadReport> report;
   {
     DownloadView view(source->file_name);
-    DownloadRequest request = make_request(flags, *source, hub, path);
+    DownloadRequest request = model_request(*source, hub, path);
+    if (!flags.sha256.empty()) request.sha256 = flags.sha256;
+    request.connections = flags.connections;
     request.progress = [&view](const DownloadProgress& progress) { view.show(progress); };
     request.stop = stop.get_token();
     report = download(request);

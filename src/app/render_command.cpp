@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/text_input.h"
 #include "base/json_text.h"
 #include "ml/core/gguf/gguf.h"
 #include "ml/core/tokenizer/tokenizer.h"
@@ -33,21 +34,8 @@ struct RenderFlags {
 };
 
 // All of a file; "" and "-" are standard input.
-Result<std::string> read_all(const std::string& path) {
-  const bool from_stdin = path.empty() || path == "-";
-  std::FILE* file = from_stdin ? stdin : std::fopen(path.c_str(), "rb");
-  if (file == nullptr) {
-    return fail(ErrorCode::kNotFound, fmt::format("cannot read '{}': check the path", path));
-  }
-  std::string text;
-  std::array<char, 65536> part;
-  for (std::size_t got = 0; (got = std::fread(part.data(), 1, part.size(), file)) > 0;) {
-    text.append(part.data(), got);
-  }
-  const bool failed = std::ferror(file) != 0;
-  if (!from_stdin) std::fclose(file);
-  if (!failed) return text;
-  return fail(ErrorCode::kNotFound, fmt::format("cannot read '{}': is it a folder?", path));
+Result<std::string> read_input(const std::string& path) {
+  return read_text(path == "-" ? "" : path);
 }
 
 // The clock that --date stops; CLI11 has checked its form.
@@ -84,7 +72,7 @@ Result<std::shared_ptr<const PromptBuilder>> open_builder(const RenderFlags& fla
   if (flags.template_path.empty() && file != nullptr) {
     return PromptBuilder::from_gguf(*file, *tokenizer, clock_of(flags.date));
   }
-  auto source = read_all(flags.template_path);
+  auto source = read_input(flags.template_path);
   if (!source) return pass_on(source);
   return PromptBuilder::from_template(*source, fmt::format("'{}'", flags.template_path), *tokenizer,
                                       clock_of(flags.date));
@@ -93,7 +81,7 @@ Result<std::shared_ptr<const PromptBuilder>> open_builder(const RenderFlags& fla
 Result<Prompt> make_prompt(const RenderFlags& flags) {
   const auto builder = open_builder(flags);
   if (!builder) return tl::unexpected<Error>(builder.error());
-  const auto text = read_all(flags.messages_path);
+  const auto text = read_input(flags.messages_path);
   if (!text) return tl::unexpected<Error>(text.error());
   ContentLimits limits;
   limits.allow_tokens = true;
@@ -104,7 +92,7 @@ Result<Prompt> make_prompt(const RenderFlags& flags) {
   if (flags.python_tools) options.tool_style = ToolStyle::kPython;
   options.add_generation_prompt = !flags.no_generation_prompt;
   if (!flags.tools_path.empty()) {
-    const auto source = read_all(flags.tools_path);
+    const auto source = read_input(flags.tools_path);
     if (!source) return tl::unexpected<Error>(source.error());
     auto tools = parse_tools(*source);
     if (!tools) return pass_on(tools);

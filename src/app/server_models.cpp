@@ -87,11 +87,6 @@ ModelDownloadsOptions ServerModels::download_options() {
   options.hub = hub_from_environment();
   options.done = [this](const std::string& path) { host_.choose(path); };
   options.log = log_line;
-  options.adjust = [](DownloadRequest& request) {
-    if (const char* bundle = std::getenv("CURL_CA_BUNDLE"); bundle != nullptr) {
-      request.transfer.ca_file = bundle;
-    }
-  };
   return options;
 }
 

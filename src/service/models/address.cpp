@@ -3,6 +3,8 @@
 #include <curl/curl.h>
 #include <memory>
 
+#include "service/models/lower_case.h"
+
 namespace notso {
 namespace {
 
@@ -35,13 +37,9 @@ Status set(CURLU* url, const std::string& text) {
 Result<std::string> origin_of(const std::string& url) {
   const Url parsed(curl_url(), &curl_url_cleanup);
   if (Status status = set(parsed.get(), url); !status) return pass_on(status);
-  std::string origin = part_of(parsed.get(), CURLUPART_SCHEME, 0) + "://" +
-                       part_of(parsed.get(), CURLUPART_HOST, 0) + ":" +
-                       part_of(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
-  for (char& c : origin) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return origin;
+  return lower_case(part_of(parsed.get(), CURLUPART_SCHEME, 0) + "://" +
+                    part_of(parsed.get(), CURLUPART_HOST, 0) + ":" +
+                    part_of(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT));
 }
 
 Result<std::string> redirect_target(const std::string& from, const std::string& location) {

@@ -4,11 +4,11 @@
 #include "service/models/download.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 
 #include "base/bytes_text.h"
 #include "service/models/fetch.h"
+#include "service/models/lower_case.h"
 #include "service/models/progress_meter.h"
 #include "service/models/sha256.h"
 
@@ -17,18 +17,12 @@ namespace {
 
 constexpr std::uint64_t kLeastPiece = std::uint64_t{1} << 20U;
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 // One call of download().
 class Download {
  public:
   Download(const DownloadRequest& request, PartFile part)
       : request_(request),
-        expected_(lower(request.sha256)),
+        expected_(lower_case(request.sha256)),
         part_(std::move(part)),
         meter_(request.progress),
         retries_(request) {}

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/bytes_text.h"
+#include "base/environment.h"
 #include "service/models/address.h"
 #include "service/models/model_folder.h"
 #include "service/models/part_file.h"
@@ -24,6 +25,18 @@ Result<ModelSource> source_of(std::string_view name, const Hub& hub) {
 }
 
 }  // namespace
+
+DownloadRequest model_request(const ModelSource& source, const Hub& hub, const std::string& path) {
+  DownloadRequest request;
+  request.url = source.url;
+  request.path = path;
+  request.sha256 = source.sha256;
+  request.bytes = source.bytes;
+  if (const auto origin = origin_of(hub.endpoint); origin) request.token = {hub.token, *origin};
+  request.transfer.ca_file = environment("CURL_CA_BUNDLE");
+  request.accept = check_model_file;
+  return request;
+}
 
 ModelDownloads::ModelDownloads(ModelDownloadsOptions options) : options_(std::move(options)) {}
 
@@ -60,15 +73,7 @@ Status ModelDownloads::start(std::string_view name) {
 
 void ModelDownloads::run(const ModelSource& source, const std::stop_token& stop) {
   const std::string path = (std::filesystem::path(options_.folder) / source.file_name).string();
-  DownloadRequest request;
-  request.url = source.url;
-  request.path = path;
-  request.sha256 = source.sha256;
-  request.bytes = source.bytes;
-  if (const auto origin = origin_of(options_.hub.endpoint); origin) {
-    request.token = {options_.hub.token, *origin};
-  }
-  request.accept = [](const std::string& file) { return check_model_file(file); };
+  DownloadRequest request = model_request(source, options_.hub, path);
   request.progress = [this](const DownloadProgress& progress) {
     const std::lock_guard lock(mutex_);
     state_.progress = progress;

@@ -18,6 +18,11 @@
 
 namespace notso {
 
+// What downloads a model of this source to `path`: with the hub's token, which only the hub sees,
+// the certificates of $CURL_CA_BUNDLE, and no file accepted that is no model.
+[[nodiscard]] DownloadRequest model_request(const ModelSource& source, const Hub& hub,
+                                            const std::string& path);
+
 // How it stands with the latest download, or with what an earlier run of the program left.
 struct DownloadState {
   enum class Phase : std::uint8_t {

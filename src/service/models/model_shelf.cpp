@@ -1,21 +1,14 @@
 #include "service/models/model_shelf.h"
 
 #include <algorithm>
-#include <cctype>
 #include <filesystem>
 #include <sys/stat.h>
 
 #include "service/models/catalogue.h"
+#include "service/models/lower_case.h"
 
 namespace notso {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
-}
 
 // The file that a catalogue name stands for; "" for any other text, addresses above all.
 std::string catalogue_file(std::string_view name) {
@@ -62,14 +55,14 @@ std::vector<ModelInfo> ModelShelf::list() {
 }
 
 std::optional<ModelInfo> ModelShelf::find(std::string_view name) {
-  const std::string wanted = lower(name);
+  const std::string wanted = lower_case(name);
   const std::string file = catalogue_file(name);
   std::vector<ModelInfo> of_type;
   for (const ModelInfo& model : list()) {
     if (!model.problem.empty()) continue;
-    const std::string here = lower(model.name);
+    const std::string here = lower_case(model.name);
     if (here == wanted || here == wanted + ".gguf" || model.name == file) return model;
-    if (lower(model.type) == wanted) of_type.push_back(model);
+    if (lower_case(model.type) == wanted) of_type.push_back(model);
   }
   if (of_type.size() == 1) return of_type.front();
   return std::nullopt;

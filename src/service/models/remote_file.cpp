@@ -3,9 +3,9 @@
 #include "service/models/remote_file.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "service/models/address.h"
+#include "service/models/lower_case.h"
 #include "service/models/sha256.h"
 
 namespace notso {
@@ -34,12 +34,10 @@ std::string without_quotes(std::string_view etag) {
 // A hub's checksum of the file behind the redirect. Only a SHA-256 counts: for small files the same
 // header has git's hash.
 void take_linked(RemoteFile& file, const ResponseHead& head) {
-  std::string etag = without_quotes(head.linked_etag);
+  const std::string etag = without_quotes(head.linked_etag);
   // The first to speak is the hub itself.
   if (!is_sha256(etag) || !file.sha256.empty()) return;
-  std::transform(etag.begin(), etag.end(), etag.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  file.sha256 = etag;
+  file.sha256 = lower_case(etag);
   if (head.linked_bytes) file.bytes = head.linked_bytes;
 }
 

@@ -1,11 +1,11 @@
 #include "service/models/transfer.h"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <curl/curl.h>
 #include <map>
 #include <mutex>
+
+#include "service/models/lower_case.h"
 
 namespace notso {
 namespace {
@@ -64,9 +64,7 @@ void add_header_line(ResponseHead& head, std::string_view line) {
   }
   const std::size_t colon = line.find(':');
   if (colon == line.npos || line.size() > kMaxHeaderValue) return;
-  std::string name(line.substr(0, colon));
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = lower_case(line.substr(0, colon));
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (name == "location") head.location = value;
   if (name == "etag") head.etag = value;
@@ -248,8 +246,6 @@ Status Transfers::start(int id, TransferRequest request) {
   impl_->running[id] = std::move(running);
   return {};
 }
-
-void Transfers::abandon(int id) { impl_->remove(id); }
 
 void Transfers::abandon_all() {
   while (!impl_->running.empty()) impl_->remove(impl_->running.begin()->first);

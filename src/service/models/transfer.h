@@ -74,10 +74,7 @@ class Transfers {
   // Starts a transfer; `id` comes back with its end. Ids of running transfers differ.
   [[nodiscard]] Status start(int id, TransferRequest request);
 
-  // Ends a running transfer without a word.
-  void abandon(int id);
-
-  // Ends all.
+  // Ends all that run, without a word.
   void abandon_all();
 
   // Lets data flow until something ends, at most for `most`.
