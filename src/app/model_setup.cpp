@@ -91,8 +91,8 @@ Result<std::string> synthetic_model_path(const std::string& size) {
 
 Result<std::string> choose_model_path(const std::string& wish) {
   const auto is_path = [](const std::string& text) {
-    return text.find('/') != std::string::npos ||
-           std::filesystem::path(text).extension() == ".gguf";
+    const std::string extension = std::filesystem::path(text).extension();
+    return text.find('/') != std::string::npos || extension == ".gguf" || extension == ".GGUF";
   };
   std::error_code error;
   // A file's name is also looked for among the downloaded ones, if there is no such file here.

@@ -127,11 +127,10 @@ std::uint64_t remove_folder(const std::string& path) {
 
 int remove(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
-    const auto path = find_model(models_folder(), name);
-    auto freed = remove_model(models_folder(), cache_folder(), name);
-    if (!freed) return report_error(freed.error());
-    if (path) *freed += remove_folder(prefixes_folder(*path));
-    std::printf("removed %s, %s are free again\n", name.c_str(), bytes_text(*freed).c_str());
+    const auto removed = remove_model(models_folder(), cache_folder(), name);
+    if (!removed) return report_error(removed.error());
+    const std::uint64_t bytes = removed->bytes + remove_folder(prefixes_folder(removed->path));
+    std::printf("removed %s, %s are free again\n", name.c_str(), bytes_text(bytes).c_str());
   }
   return kExitOk;
 }

@@ -128,7 +128,8 @@ Status ModelDownloads::drop(std::string_view name) {
   if (state_.name == name && state_.phase == DownloadState::Phase::kRunning) {
     return fail(ErrorCode::kUnavailable, state_.name + " is being downloaded; cancel that first");
   }
-  remove_part_file((std::filesystem::path(options_.folder) / source->file_name).string());
+  const std::string path = (std::filesystem::path(options_.folder) / source->file_name).string();
+  if (auto removed = remove_part_file(path); !removed) return pass_on(removed);
   if (state_.name == name) state_ = {};
   return {};
 }

@@ -68,7 +68,8 @@ class ModelDownloads {
   // Ends the running download within a moment; what has come stays.
   void cancel();
 
-  // Removes what has come of this catalogue name. Refused while it is coming.
+  // Removes what has come of this catalogue name. Refused while it is coming, to this process or
+  // another.
   [[nodiscard]] Status drop(std::string_view name);
 
   // How it stands.

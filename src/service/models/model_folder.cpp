@@ -1,19 +1,21 @@
 #include "service/models/model_folder.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cstdlib>
+#include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <map>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/environment.h"
 #include "base/mapped_file.h"
 #include "ml/core/cpu/packed_store.h"
 #include "ml/core/gguf/gguf.h"
 #include "ml/smollm3/config.h"
 #include "service/models/catalogue.h"
+#include "service/models/lower_case.h"
 #include "service/models/part_file.h"
 
 namespace notso {
@@ -24,20 +26,8 @@ using Time = std::chrono::system_clock::time_point;
 
 constexpr std::size_t kMaxListed = 1000;
 
-std::string environment(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() > end.size() && text.substr(text.size() - end.size()) == end;
-}
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return out;
 }
 
 std::string used_marker(const std::string& path) {
@@ -119,17 +109,47 @@ std::uint64_t remove_counted(const std::string& path) {
   return unlink(path.c_str()) == 0 ? bytes : 0;
 }
 
+// Whether a person means this file of the folder by `name`: its name with or without ".gguf", or
+// what the catalogue calls it.
+bool is_called(const std::string& file, std::string_view name) {
+  const std::string wanted = lower_case(name);
+  if (lower_case(file) == wanted || lower_case(file) == wanted + ".gguf") return true;
+  const auto source = resolve_model_source(name.empty() ? "?" : name, Hub());
+  return source && source->file_name == file;
+}
+
+// Looks in the folder and nowhere else. A file's name decides before what is inside.
+Result<std::string> find_in_folder(const std::string& folder, std::string_view name) {
+  std::string known;
+  std::vector<std::string> of_type;
+  for (const std::string& file : names_in(folder, ".gguf")) {
+    known += (known.empty() ? "" : ", ") + file;
+    const std::string path = (fs::path(folder) / file).string();
+    if (is_called(file, name)) return path;
+    if (lower_case(describe_model(path).type) == lower_case(name)) of_type.push_back(path);
+  }
+  if (of_type.size() == 1) return of_type.front();
+  return fail(ErrorCode::kNotFound,
+              "there is no model '" + std::string(name) + "' on this machine; " +
+                  (known.empty() ? "there are none in '" + folder + "'; 'notso pull' fetches one"
+                                 : "there are " + known));
+}
+
+// The final path of the model to remove. An unfinished one of this name goes before a whole one
+// that only has the type.
+Result<std::string> removal_target(const std::string& folder, std::string_view name) {
+  const auto found = find_in_folder(folder, name);
+  if (found && is_called(fs::path(*found).filename(), name)) return found;
+  for (const PartialModel& partial : list_partial_models(folder)) {
+    if (is_called(partial.name, name)) return (fs::path(folder) / partial.name).string();
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string data_folder() {
-  if (const auto home = environment("NOTSO_HOME"); !home.empty()) return home;
-  // A service of systemd may have no HOME. The first folder counts.
-  if (const auto given = environment("STATE_DIRECTORY"); !given.empty()) {
-    return given.substr(0, given.find(':'));
-  }
-  if (const auto data = environment("XDG_DATA_HOME"); !data.empty()) return data + "/notso";
-  if (const auto home = environment("HOME"); !home.empty()) return home + "/.local/share/notso";
-  return "";
+  return environment_folder("", "STATE_DIRECTORY", "XDG_DATA_HOME", "/.local/share/notso");
 }
 
 std::string models_folder() {
@@ -186,70 +206,41 @@ std::vector<PartialModel> list_partial_models(const std::string& folder) {
 }
 
 Result<std::string> find_model(const std::string& folder, std::string_view name) {
-  std::error_code error;
-  const std::string text(name);
   if (name.find('/') != name.npos) {
-    if (fs::is_regular_file(text, error)) return text;
-    return fail(ErrorCode::kNotFound, "there is no file '" + text + "'; check the path");
+    std::error_code error;
+    const std::string path(name);
+    if (fs::is_regular_file(path, error)) return path;
+    return fail(ErrorCode::kNotFound, "there is no file '" + path + "'; check the path");
   }
-  std::string known;
-  std::vector<std::string> of_type;
-  // A file's name decides before what is inside.
-  for (const std::string& file : names_in(folder, ".gguf")) {
-    known += (known.empty() ? "" : ", ") + file;
-    const std::string path = (fs::path(folder) / file).string();
-    if (lower(file) == lower(name) || lower(file) == lower(text + ".gguf")) return path;
-    const auto source = resolve_model_source(name.empty() ? "?" : name, Hub());
-    if (source && source->file_name == file) return path;
-    if (lower(describe_model(path).type) == lower(name)) of_type.push_back(path);
-  }
-  if (of_type.size() == 1) return of_type.front();
-  if (name.size() > 5 && ends_with(lower(name), ".gguf") && fs::is_regular_file(text, error)) {
-    return text;
-  }
-  const std::string here = known.empty() ? "there are none in '" + folder +
-                                               "'; 'notso pull' "
-                                               "fetches one"
-                                         : "there are " + known;
-  return fail(ErrorCode::kNotFound, "there is no model '" + text + "' on this machine; " + here);
+  return find_in_folder(folder, name);
 }
 
-Result<std::uint64_t> remove_model(const std::string& folder, const std::string& cache_folder,
-                                   std::string_view name) {
+Result<RemovedModel> remove_model(const std::string& folder, const std::string& cache_folder,
+                                  std::string_view name) {
   if (name.find('/') != name.npos) {
     return fail(ErrorCode::kInvalidArgument, std::string("'").append(name) +
                                                  "' is a path; only models in '" + folder +
                                                  "' are removed, by their names");
   }
-  std::string path;
-  if (auto found = find_model(folder, name); found) {
-    path = *found;
-  } else {
-    for (const PartialModel& partial : list_partial_models(folder)) {
-      const auto source = resolve_model_source(name.empty() ? "?" : name, Hub());
-      const bool same = lower(partial.name) == lower(name) ||
-                        lower(partial.name) == lower(std::string(name) + ".gguf") ||
-                        (source && source->file_name == partial.name);
-      if (same) path = (fs::path(folder) / partial.name).string();
-    }
-    if (path.empty()) return pass_on(found);
-  }
-  const std::uint64_t before = disk_bytes(path) + disk_bytes(path + ".part");
-  std::uint64_t freed = 0;
+  auto target = removal_target(folder, name);
+  if (!target) return pass_on(target);
+  std::string& path = *target;
+  std::uint64_t freed = disk_bytes(path + ".part");
+  // First, since it may be refused.
+  if (auto part = remove_part_file(path); !part) return pass_on(part);
   if (!cache_folder.empty()) {
     const std::string packed = packed_sidecar_path(cache_folder, path);
     freed += remove_counted(packed);
     unlink((packed + ".lock").c_str());
   }
   freed += remove_counted(path);
-  if (const std::uint64_t part = disk_bytes(path + ".part"); remove_part_file(path)) freed += part;
   unlink(used_marker(path).c_str());
   std::error_code error;
-  if (before > 0 && (fs::exists(path, error) || fs::exists(path + ".part", error))) {
+  if (fs::exists(path, error)) {
     return fail(ErrorCode::kInvalidArgument,
                 "cannot remove '" + path + "'; mend the rights of its folder");
   }
-  return freed;
+  return RemovedModel{std::move(path), freed};
 }
 
 void note_model_used(const std::string& path) {

@@ -58,15 +58,22 @@ struct PartialModel {
 // The unfinished downloads of a folder, by name.
 [[nodiscard]] std::vector<PartialModel> list_partial_models(const std::string& folder);
 
-// The path of a model by what a person calls it: a path, a file's name with or without ".gguf", or
-// a catalogue name ("q4_k_m") of which there is one. The error lists what there is.
+// The path of a model by what a person calls it: a path with a slash, or of the folder's models a
+// file's name with or without ".gguf", or a catalogue name ("q4_k_m") of which there is one. The
+// error lists what there is.
 [[nodiscard]] Result<std::string> find_model(const std::string& folder, std::string_view name);
 
-// Removes a model, or what an unfinished download of it left, and its packed weights in
-// `cache_folder`. Returns the bytes that became free.
-[[nodiscard]] Result<std::uint64_t> remove_model(const std::string& folder,
-                                                 const std::string& cache_folder,
-                                                 std::string_view name);
+// What remove_model did.
+struct RemovedModel {
+  std::string path;         // that the model had, or would have come to have
+  std::uint64_t bytes = 0;  // that became free
+};
+
+// Removes a model of the folder, never a file elsewhere, or what an unfinished download of it left,
+// and its packed weights in `cache_folder`.
+[[nodiscard]] Result<RemovedModel> remove_model(const std::string& folder,
+                                                const std::string& cache_folder,
+                                                std::string_view name);
 
 // Remembers that the model was loaded just now. Best effort: a folder that cannot be written is no
 // error.

@@ -39,6 +39,20 @@ tl::unexpected<Error> disk_problem(const std::string& what, int error) {
   return fail(ErrorCode::kUnavailable, what + ": " + reason(error) + "; check the disk");
 }
 
+tl::unexpected<Error> busy(const std::string& final_path) {
+  return fail(
+      ErrorCode::kUnavailable,
+      "'" + final_path + "' is being downloaded by another process; wait for it or stop it");
+}
+
+// Whether the open file is still the one of that name.
+bool is_named(int fd, const std::string& path) {
+  struct stat opened {};
+  struct stat named {};
+  return fstat(fd, &opened) == 0 && stat(path.c_str(), &named) == 0 &&
+         opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
 std::uint64_t free_bytes_of(const std::string& folder) {
   struct statvfs info {};
   if (statvfs(folder.c_str(), &info) != 0) return 0;
@@ -85,17 +99,8 @@ Result<PartFile> PartFile::open(const std::string& final_path, DiskCalls disk) {
   for (int attempt = 0; attempt < 3; ++attempt) {
     part.fd_ = ::open(part.path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (part.fd_ < 0) return disk_problem("cannot write '" + part.path_ + "'", errno);
-    if (flock(part.fd_, LOCK_EX | LOCK_NB) != 0) {
-      return fail(ErrorCode::kUnavailable, "'" + final_path +
-                                               "' is being downloaded by another process; wait for "
-                                               "it or stop it");
-    }
-    struct stat opened {};
-    struct stat named {};
-    if (fstat(part.fd_, &opened) == 0 && stat(part.path_.c_str(), &named) == 0 &&
-        opened.st_ino == named.st_ino && opened.st_dev == named.st_dev) {
-      return part;
-    }
+    if (flock(part.fd_, LOCK_EX | LOCK_NB) != 0) return busy(final_path);
+    if (is_named(part.fd_, part.path_)) return part;
     close(std::exchange(part.fd_, -1));
   }
   return fail(ErrorCode::kUnavailable, "'" + part.path_ + "' keeps changing; try again");
@@ -212,6 +217,12 @@ Result<std::string> PartFile::digest(const std::function<bool(std::uint64_t)>& p
 
 Status PartFile::finish() {
   if (disk_.sync(fd_) != 0) return disk_problem("cannot write '" + path_ + "'", errno);
+  // Who removed it meanwhile may have begun another one of this name, which is not whole.
+  if (!is_named(fd_, path_)) {
+    return fail(
+        ErrorCode::kUnavailable,
+        "'" + path_ + "' was removed or replaced while it was downloaded; do the same again");
+  }
   if (disk_.rename(path_.c_str(), final_path_.c_str()) != 0) {
     return disk_problem("cannot give '" + final_path_ + "' its name", errno);
   }
@@ -227,14 +238,28 @@ Status PartFile::finish() {
 }
 
 void PartFile::remove() {
+  if (!is_named(fd_, path_)) return;
   unlink(state_path_.c_str());
   unlink(path_.c_str());
 }
 
-bool remove_part_file(const std::string& final_path) {
+Result<bool> remove_part_file(const std::string& final_path) {
   const std::string part = final_path + ".part";
+  const int fd = ::open(part.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  // A link is no download of anybody's; it goes itself, not what it leads to.
+  if (fd < 0 && errno != ENOENT && errno != ELOOP) {
+    return disk_problem("cannot remove '" + part + "'", errno);
+  }
+  if (fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) != 0 || !is_named(fd, part))) {
+    close(fd);
+    return busy(final_path);
+  }
   unlink((part + ".state").c_str());
-  return unlink(part.c_str()) == 0;
+  const bool gone = unlink(part.c_str()) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (!gone && error != ENOENT) return disk_problem("cannot remove '" + part + "'", error);
+  return gone;
 }
 
 }  // namespace notso

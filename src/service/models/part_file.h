@@ -80,10 +80,10 @@ class PartFile {
   // The SHA-256 of the whole file. `progress` hears of the bytes read and returns false to give up.
   [[nodiscard]] Result<std::string> digest(const std::function<bool(std::uint64_t)>& progress);
 
-  // Gives the complete file its final name.
+  // Gives the complete file its final name, unless its own one is another file's by now.
   [[nodiscard]] Status finish();
 
-  // Removes data and state from the disk.
+  // Removes data and state from the disk, unless they are another one's by now.
   void remove();
 
  private:
@@ -101,7 +101,8 @@ class PartFile {
   int fd_ = -1;
 };
 
-// Removes what an unfinished download of `final_path` left. True if there was something.
-bool remove_part_file(const std::string& final_path);
+// Removes what an unfinished download of `final_path` left. True if there was something. Refused
+// (kUnavailable) while another process downloads it.
+[[nodiscard]] Result<bool> remove_part_file(const std::string& final_path);
 
 }  // namespace notso

@@ -185,7 +185,7 @@ TEST_F(DownloadTest, looks_for_room_on_the_disk_before_it_begins) {
 TEST_F(DownloadTest, keeps_what_came_whichever_write_fails_and_goes_on) {
   for (const int error : {ENOSPC, EIO}) {
     for (const int failing : {1, 2, 5, 11}) {
-      remove_part_file(target_);
+      ASSERT_TRUE(remove_part_file(target_));
       auto wanted = request("/plain/x.gguf");
       int writes = 0;
       wanted.disk.write = [&](int fd, const void* data, std::size_t bytes, off_t offset) {

@@ -9,6 +9,8 @@
 
 #include "ml/smollm3/synth.h"
 #include "service/models/download_fixture.h"
+#include "service/models/model_folder.h"
+#include "service/models/part_file.h"
 
 namespace notso {
 namespace {
@@ -141,6 +143,17 @@ TEST_F(ModelDownloadsTest, what_has_come_can_be_thrown_away) {
   EXPECT_TRUE(downloads.drop(kName));
   EXPECT_FALSE(has_part());
   EXPECT_EQ(downloads.state().phase, Phase::kNone);
+}
+
+TEST_F(ModelDownloadsTest, what_another_process_downloads_is_not_thrown_away) {
+  ModelDownloads downloads(options("plain"));
+  ASSERT_TRUE(make_folder(folder_ / "models"));
+  const auto coming = PartFile::open(target(), DiskCalls::real());
+  ASSERT_TRUE(coming);
+  const Status dropped = downloads.drop(kName);
+  ASSERT_FALSE(dropped);
+  EXPECT_THAT(dropped.error().message, HasSubstr("by another process"));
+  EXPECT_TRUE(has_part());
 }
 
 TEST_F(ModelDownloadsTest, only_names_of_the_catalogue_lead_anywhere) {

@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "ml/smollm3/synth.h"
 #include "service/models/choose_model.h"
 #include "service/models/download_fixture.h"
+#include "service/models/part_file.h"
 
 namespace notso {
 namespace {
@@ -96,7 +98,7 @@ TEST_F(ModelFolderTest, removes_a_model_with_all_that_belongs_to_it) {
   const std::string packed = packed_sidecar_path(cache, path);
   write_text(packed, noise(100'000));
   note_model_used(path);
-  EXPECT_GT(remove_model(folder_.path(), cache, "a").value(), 4'000'000U);
+  EXPECT_GT(remove_model(folder_.path(), cache, "a").value().bytes, 4'000'000U);
   EXPECT_NE(access(path.c_str(), F_OK), 0);
   EXPECT_NE(access(packed.c_str(), F_OK), 0);
   EXPECT_FALSE(remove_model(folder_.path(), cache, "a"));
@@ -105,9 +107,21 @@ TEST_F(ModelFolderTest, removes_a_model_with_all_that_belongs_to_it) {
 TEST_F(ModelFolderTest, removes_what_an_unfinished_download_left) {
   write_text(folder_ / "SmolLM3-Q4_K_M.gguf.part", noise(10'000));
   write_text(folder_ / "SmolLM3-Q4_K_M.gguf.part.state", "notso-part 1");
-  EXPECT_GT(remove_model(folder_.path(), "", "Q4_K_M").value(), 0U);
+  EXPECT_GT(remove_model(folder_.path(), "", "Q4_K_M").value().bytes, 0U);
   EXPECT_TRUE(list_partial_models(folder_.path()).empty());
   EXPECT_NE(access((folder_ / "SmolLM3-Q4_K_M.gguf.part.state").c_str(), F_OK), 0);
+}
+
+TEST_F(ModelFolderTest, removes_nothing_of_a_model_that_is_being_downloaded) {
+  const std::string path = add_model("a.gguf");
+  note_model_used(path);
+  const auto coming = PartFile::open(path, DiskCalls::real());
+  ASSERT_TRUE(coming);
+  const auto removed = remove_model(folder_.path(), "", "a");
+  ASSERT_FALSE(removed);
+  EXPECT_NE(removed.error().message.find("by another process"), std::string::npos);
+  EXPECT_TRUE(describe_model(path).used);
+  EXPECT_EQ(list_partial_models(folder_.path()).size(), 1U);
 }
 
 TEST_F(ModelFolderTest, removes_nothing_outside_the_folder) {
@@ -115,6 +129,29 @@ TEST_F(ModelFolderTest, removes_nothing_outside_the_folder) {
   EXPECT_FALSE(remove_model(folder_ / "models", "", "../a.gguf"));
   EXPECT_FALSE(remove_model(folder_ / "models", "", path));
   EXPECT_EQ(access(path.c_str(), F_OK), 0);
+}
+
+TEST_F(ModelFolderTest, a_name_leads_to_no_file_of_the_current_folder) {
+  const std::string elsewhere = add_model("a.gguf");
+  const std::string models = folder_ / "models";
+  ASSERT_TRUE(make_folder(models));
+  write_text(models + "/a.gguf.part", noise(10'000));
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder_.path());
+  EXPECT_FALSE(find_model(models, "a.gguf"));
+  EXPECT_TRUE(remove_model(models, "", "a.gguf"));
+  EXPECT_FALSE(remove_model(models, "", "a.gguf"));
+  std::filesystem::current_path(before);
+  EXPECT_EQ(access(elsewhere.c_str(), F_OK), 0);
+  EXPECT_TRUE(list_partial_models(models).empty());
+}
+
+TEST_F(ModelFolderTest, removes_the_unfinished_one_of_a_name_before_a_whole_one_of_that_type) {
+  const std::string other = add_model("other.gguf", SynthMix::kQ4_K_M);
+  write_text(folder_ / "SmolLM3-Q4_K_M.gguf.part", noise(10'000));
+  EXPECT_TRUE(remove_model(folder_.path(), "", "Q4_K_M"));
+  EXPECT_EQ(access(other.c_str(), F_OK), 0);
+  EXPECT_TRUE(list_partial_models(folder_.path()).empty());
 }
 
 TEST_F(ModelFolderTest, checks_a_downloaded_file_before_it_counts_as_a_model) {

@@ -15,7 +15,7 @@ std::span<const std::byte> bytes_of(const std::string& text) {
 
 // A part file of four pieces of 10 bytes and one of 2, with 15 bytes there.
 void leave_half(const std::string& path) {
-  remove_part_file(path);
+  ASSERT_TRUE(remove_part_file(path));
   auto part = PartFile::open(path, DiskCalls::real());
   ASSERT_TRUE(part);
   ASSERT_EQ(part->begin("id", 42, 10).value(), 0U);
@@ -95,6 +95,35 @@ TEST(PartFile, is_locked_while_it_is_open) {
   auto first = PartFile::open(folder / "x", DiskCalls::real());
   ASSERT_TRUE(first);
   EXPECT_FALSE(PartFile::open(folder / "x", DiskCalls::real()));
+}
+
+TEST(PartFile, is_not_removed_while_it_is_open) {
+  const ScratchFolder folder;
+  leave_half(folder / "x");
+  {
+    auto first = PartFile::open(folder / "x", DiskCalls::real());
+    ASSERT_TRUE(first);
+    const auto removed = remove_part_file(folder / "x");
+    ASSERT_FALSE(removed);
+    EXPECT_EQ(removed.error().code, ErrorCode::kUnavailable);
+  }
+  EXPECT_EQ(taken_up(folder / "x", "id", 42), 15U);
+  EXPECT_TRUE(remove_part_file(folder / "x").value());
+  EXPECT_FALSE(remove_part_file(folder / "x").value());
+}
+
+TEST(PartFile, does_not_give_the_final_name_to_what_took_its_place) {
+  const ScratchFolder folder;
+  auto part = PartFile::open(folder / "x", DiskCalls::real());
+  ASSERT_TRUE(part);
+  ASSERT_EQ(unlink((folder / "x.part").c_str()), 0);
+  EXPECT_FALSE(part->finish());
+  write_text(folder / "x.part", "another's first bytes");
+  const Status finished = part->finish();
+  ASSERT_FALSE(finished);
+  EXPECT_NE(finished.error().message.find("was removed or replaced"), std::string::npos);
+  EXPECT_NE(access((folder / "x").c_str(), F_OK), 0);
+  EXPECT_EQ(file_text(folder / "x.part"), "another's first bytes");
 }
 
 }  // namespace
