@@ -19,6 +19,7 @@
 #include "base/thread_pool.h"
 #include "ml/core/cpu/kernel_table.h"
 #include "ml/core/cpu/limits.h"
+#include "service/models/address.h"
 #include "service/models/catalogue.h"
 #include "service/models/model_folder.h"
 
@@ -231,7 +232,8 @@ void examine_models(std::vector<Finding>& findings) {
   }
   const Hub hub = hub_from_environment();
   add(findings, "hub", Level::kGood,
-      hub.endpoint + (hub.token.empty() ? ", no token (none is needed)" : ", with a token"));
+      shown_address(hub.endpoint) +
+          (hub.token.empty() ? ", no token (none is needed)" : ", with a token"));
 }
 
 void examine_system(const DoctorOptions& options, std::vector<Finding>& findings) {

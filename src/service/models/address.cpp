@@ -1,5 +1,6 @@
 #include "service/models/address.h"
 
+#include <algorithm>
 #include <curl/curl.h>
 #include <memory>
 
@@ -27,12 +28,23 @@ Status set(CURLU* url, const std::string& text) {
     if (scheme == "http" || scheme == "https") return {};
   }
   return fail(ErrorCode::kInvalidArgument,
-              std::string("'").append(text, 0, 200) +
+              "'" + shown_address(text) +
                   "' is not an address to download from; it must be http:// or https:// with a "
                   "host, and without a user's name");
 }
 
 }  // namespace
+
+std::string shown_address(std::string_view url) {
+  constexpr std::size_t kLongest = 200;
+  url = url.substr(0, url.find_first_of("?#"));
+  const std::size_t scheme = url.find("://");
+  const std::size_t host = scheme == url.npos ? 0 : scheme + 3;
+  const std::size_t user = url.rfind('@', std::min(url.find_first_of("/\\", host), url.size()));
+  std::string shown(url.substr(0, host));
+  shown += url.substr(user == url.npos || user < host ? host : user + 1);
+  return shown.substr(0, kLongest);
+}
 
 Result<std::string> origin_of(const std::string& url) {
   const Url parsed(curl_url(), &curl_url_cleanup);

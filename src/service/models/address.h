@@ -1,11 +1,16 @@
-// Rules for web addresses: where a redirect may lead, and who may see a token.
+// Rules for web addresses: where a redirect may lead, who may see a token, and what is shown.
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
 namespace notso {
+
+// An address as messages and logs may have it: without what may be secret in it, the user's name
+// and password before the host and the query, where signatures stand; and not too long.
+[[nodiscard]] std::string shown_address(std::string_view url);
 
 // "https://host:443" of an address: what decides who may see a token. An error for anything but
 // http and https, and for addresses with a user's name in them.

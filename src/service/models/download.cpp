@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "base/bytes_text.h"
+#include "service/models/address.h"
 #include "service/models/fetch.h"
 #include "service/models/lower_case.h"
 #include "service/models/progress_meter.h"
@@ -50,7 +51,7 @@ class Download {
       const auto pause = retries_.failed(0);
       if (!pause) {
         return fail(ErrorCode::kUnavailable,
-                    request_.url +
+                    shown_address(request_.url) +
                         ": the server has another file, or another address for it, at "
                         "every attempt; try again later");
       }
@@ -76,15 +77,15 @@ class Download {
   // Compares what the server has with what is wanted, before anything is fetched.
   Result<RemoteFile> judge(RemoteFile remote) {
     if (request_.bytes != 0 && remote.bytes && *remote.bytes != request_.bytes) {
-      return fail(ErrorCode::kDataLoss, request_.url + ": the file there has " +
+      return fail(ErrorCode::kDataLoss, shown_address(request_.url) + ": the file there has " +
                                             std::to_string(*remote.bytes) + " bytes, not " +
                                             std::to_string(request_.bytes) +
                                             " as it should; use another mirror");
     }
     if (!expected_.empty() && !remote.sha256.empty() && remote.sha256 != expected_) {
-      return fail(ErrorCode::kDataLoss, request_.url + ": the server's file has the SHA-256 " +
-                                            remote.sha256 + ", not " + expected_ +
-                                            " as it should; use another mirror");
+      return fail(ErrorCode::kDataLoss,
+                  shown_address(request_.url) + ": the server's file has the SHA-256 " +
+                      remote.sha256 + ", not " + expected_ + " as it should; use another mirror");
     }
     if (!expected_.empty()) remote.sha256 = expected_;
     // Where nothing tells versions apart, pieces of two might be mixed.
@@ -141,8 +142,9 @@ class Download {
       if (once_more) return std::optional<DownloadReport>();
       part_.remove();
       return fail(ErrorCode::kDataLoss,
-                  request_.url + ": what came has the SHA-256 " + *digest + ", not " +
-                      remote.sha256 + "; it was thrown away. Try again, or use another mirror");
+                  shown_address(request_.url) + ": what came has the SHA-256 " + *digest +
+                      ", not " + remote.sha256 +
+                      "; it was thrown away. Try again, or use another mirror");
     }
     if (request_.accept) {
       if (Status accepted = request_.accept(part_.path()); !accepted) {

@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "service/models/address.h"
+
 namespace notso {
 namespace {
 
@@ -139,7 +141,7 @@ bool Fetch::judge_head(Slot& slot, const ResponseHead& head) {
     const std::uint64_t asked = piece.end - piece.first - piece.done;
     if (head.content_bytes.value_or(asked) == asked) return true;
     slot.problem = RemoteProblem{
-        {ErrorCode::kDataLoss, request_.url + ": the server announces " +
+        {ErrorCode::kDataLoss, shown_address(request_.url) + ": the server announces " +
                                    std::to_string(*head.content_bytes) + " bytes where " +
                                    std::to_string(asked) + " were asked for"},
         true,
@@ -162,10 +164,11 @@ bool Fetch::judge_head(Slot& slot, const ResponseHead& head) {
 bool Fetch::take_body(Slot& slot, std::span<const std::byte> data) {
   Piece& piece = part_.pieces()[slot.piece];
   if (data.size() > piece.end - piece.first - piece.done) {
-    slot.problem = RemoteProblem{
-        {ErrorCode::kDataLoss, request_.url + ": the server sends more than it announced"},
-        true,
-        0};
+    slot.problem =
+        RemoteProblem{{ErrorCode::kDataLoss,
+                       shown_address(request_.url) + ": the server sends more than it announced"},
+                      true,
+                      0};
     return false;
   }
   if (Status written = part_.write(piece, data); !written) {
@@ -189,11 +192,15 @@ void Fetch::handle(const TransferEnd& end) {
     if (piece.complete()) {
       retries_.forgive();
     } else {
-      retry(slot,
-            {{ErrorCode::kUnavailable, request_.url + ": the server stopped too early"}, true, 0});
+      retry(slot, {{ErrorCode::kUnavailable,
+                    shown_address(request_.url) + ": the server stopped too early"},
+                   true,
+                   0});
     }
   } else {
-    retry(slot, {{ErrorCode::kUnavailable, request_.url + ": " + end.problem}, !end.lasting, 0});
+    retry(slot, {{ErrorCode::kUnavailable, shown_address(request_.url) + ": " + end.problem},
+                 !end.lasting,
+                 0});
   }
 }
 

@@ -11,11 +11,6 @@
 namespace notso {
 namespace {
 
-// An address for messages: without the query, where signatures stand.
-std::string shown(const std::string& url) {
-  return url.substr(0, std::min<std::size_t>(url.find_first_of("?#"), 200));
-}
-
 RemoteProblem lasting(ErrorCode code, std::string message) {
   return {{code, std::move(message)}, false, 0};
 }
@@ -52,14 +47,14 @@ tl::expected<void, RemoteProblem> take_answer(RemoteFile& file, const ResponseHe
   if (head.status == 206) file.bytes = head.range_total;
   if (head.status == 200) file.bytes = head.content_bytes;
   if (head.status == 416 || file.bytes == 0U) {
-    return tl::unexpected(lasting(ErrorCode::kDataLoss, shown(origin_url) +
+    return tl::unexpected(lasting(ErrorCode::kDataLoss, shown_address(origin_url) +
                                                             ": the file there is empty; check the "
                                                             "address"));
   }
   if (promised && file.bytes && *promised != *file.bytes) {
     return tl::unexpected(
         lasting(ErrorCode::kDataLoss,
-                shown(origin_url) + ": the hub says that the file has " +
+                shown_address(origin_url) + ": the hub says that the file has " +
                     std::to_string(*promised) + " bytes, but the server that has it says " +
                     std::to_string(*file.bytes) + "; try again later or use another mirror"));
   }
@@ -92,7 +87,7 @@ tl::expected<ResponseHead, RemoteProblem> ask(const std::string& url, const std:
     if (ends.empty()) continue;
     if (ends[0].kind != TransferEnd::Kind::kFailed) return head;
     return tl::unexpected(RemoteProblem{
-        {ErrorCode::kUnavailable, shown(url) + ": " + ends[0].problem +
+        {ErrorCode::kUnavailable, shown_address(url) + ": " + ends[0].problem +
                                       "; check the network (proxies: HTTPS_PROXY) and the address"},
         !ends[0].lasting,
         0});
@@ -113,7 +108,8 @@ std::string validator_of(const ResponseHead& head) {
 }
 
 RemoteProblem problem_of_status(const ResponseHead& head, const std::string& url, bool token_sent) {
-  const std::string what = shown(url) + ": the server answers " + std::to_string(head.status);
+  const std::string what =
+      shown_address(url) + ": the server answers " + std::to_string(head.status);
   constexpr std::uint64_t kLongestWait = 120;
   const std::uint64_t wait = std::min(head.retry_after_s.value_or(0), kLongestWait);
   if (head.status == 401 || head.status == 403) {
@@ -158,13 +154,14 @@ tl::expected<RemoteFile, RemoteProblem> find_remote_file(const std::string& url,
     take_linked(file, *head);
     auto next = redirect_target(file.url, head->location);
     if (!next) {
-      return tl::unexpected(lasting(next.error().code, shown(url) + ": " + next.error().message));
+      return tl::unexpected(
+          lasting(next.error().code, shown_address(url) + ": " + next.error().message));
     }
     file.url = std::move(*next);
   }
-  return tl::unexpected(
-      lasting(ErrorCode::kUnavailable, shown(url) + ": more than " + std::to_string(kMaxRedirects) +
-                                           " redirects one after the other; check the address"));
+  return tl::unexpected(lasting(
+      ErrorCode::kUnavailable, shown_address(url) + ": more than " + std::to_string(kMaxRedirects) +
+                                   " redirects one after the other; check the address"));
 }
 
 }  // namespace notso

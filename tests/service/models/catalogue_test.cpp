@@ -94,6 +94,22 @@ TEST(Address, has_an_origin_of_scheme_host_and_port) {
   EXPECT_FALSE(origin_of("https://"));
 }
 
+TEST(Address, is_shown_without_what_may_be_secret) {
+  EXPECT_EQ(shown_address("https://user:geheim@mirror:8443/a/b"), "https://mirror:8443/a/b");
+  EXPECT_EQ(shown_address("https://a@b:geheim@mirror/x@y"), "https://mirror/x@y");
+  EXPECT_EQ(shown_address("https://host/x.gguf?X-Amz-Signature=geheim#geheim"),
+            "https://host/x.gguf");
+  EXPECT_EQ(shown_address("user:geheim@mirror"), "mirror");
+  EXPECT_EQ(shown_address("/x?geheim"), "/x");
+  EXPECT_EQ(shown_address(""), "");
+  EXPECT_EQ(shown_address("https://host/" + std::string(1000, 'x')).size(), 200U);
+  for (const char* const url : {"https://user:geheim@host/", "ftp://host/?geheim"}) {
+    const auto origin = origin_of(url);
+    ASSERT_FALSE(origin);
+    EXPECT_EQ(origin.error().message.find("geheim"), std::string::npos) << origin.error().message;
+  }
+}
+
 TEST(Address, follows_redirects_only_where_that_is_safe) {
   EXPECT_EQ(*redirect_target("https://h/a/b?c", "../d?e"), "https://h/d?e");
   EXPECT_EQ(*redirect_target("https://h/a", "//other/x"), "https://other/x");
