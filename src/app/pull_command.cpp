@@ -10,6 +10,7 @@
 #include "app/command.h"
 #include "app/download_view.h"
 #include "app/line_editor.h"
+#include "app/progress.h"
 #include "base/bytes_text.h"
 #include "service/models/catalogue.h"
 #include "service/models/download.h"
@@ -58,6 +59,24 @@ void print_report(const std::string& path, const DownloadReport& report) {
               kListedContext);
 }
 
+// A file that is here already is the wanted one only if it is whole and has the hash that is asked
+// for.
+int report_existing(const std::string& path, const std::string& sha256) {
+  Status fine = check_model_file(path);
+  if (fine && !sha256.empty()) {
+    ProgressBar bar("checking " + path, "B");
+    fine = check_sha256(
+        path, sha256, [&bar](std::uint64_t done, std::uint64_t total) { bar.update(done, total); });
+  }
+  if (!fine) {
+    return report_error(
+        {fine.error().code, "what is here already is not what is wanted: " + fine.error().message +
+                                "; 'notso pull --force' replaces it"});
+  }
+  std::printf("%s\nis here already; --force downloads it again\n", path.c_str());
+  return kExitOk;
+}
+
 int pull(const PullFlags& flags) {
   if (flags.list) return list_names();
   const Hub hub = hub_from_environment();
@@ -68,8 +87,7 @@ int pull(const PullFlags& flags) {
   const std::string path = (std::filesystem::path(folder) / source->file_name).string();
   std::error_code error;
   if (!flags.force && std::filesystem::exists(path, error)) {
-    std::printf("%s\nis here already; --force downloads it again\n", path.c_str());
-    return kExitOk;
+    return report_existing(path, flags.sha256);
   }
   // A limit on the size of files is an error to report, not a signal to die of.
   std::signal(SIGXFSZ, SIG_IGN);

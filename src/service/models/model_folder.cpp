@@ -17,6 +17,7 @@
 #include "service/models/catalogue.h"
 #include "service/models/lower_case.h"
 #include "service/models/part_file.h"
+#include "service/models/sha256.h"
 
 namespace notso {
 namespace {
@@ -255,6 +256,30 @@ Status check_model_file(const std::string& path) {
   const ModelInfo info = describe_model(path);
   if (info.problem.empty()) return {};
   return fail(ErrorCode::kInvalidArgument, info.problem);
+}
+
+Status check_sha256(const std::string& path, const std::string& sha256,
+                    const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  if (!is_sha256(sha256)) {
+    return fail(ErrorCode::kInvalidArgument,
+                "'" + sha256 + "' is not a SHA-256; it has 64 hexadecimal digits");
+  }
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    return fail(ErrorCode::kInvalidArgument,
+                "cannot read '" + path + "': " + std::strerror(errno) + "; mend its rights");
+  }
+  std::error_code error;
+  const std::uint64_t total = fs::file_size(path, error);
+  const auto digest = sha256_of_file(fd, path, [&](std::uint64_t done) {
+    progress(done, total);
+    return true;
+  });
+  close(fd);
+  if (!digest) return tl::unexpected(digest.error());
+  if (*digest == lower_case(sha256)) return {};
+  return fail(ErrorCode::kDataLoss,
+              "'" + path + "' has the SHA-256 " + *digest + ", not " + lower_case(sha256));
 }
 
 Status make_folder(const std::string& folder) {

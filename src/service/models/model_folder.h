@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,6 +82,11 @@ void note_model_used(const std::string& path);
 
 // Checks that the file is a whole model which this program can run.
 [[nodiscard]] Status check_model_file(const std::string& path);
+
+// Checks that the file has this SHA-256. `progress` hears of the bytes read and of all.
+[[nodiscard]] Status check_sha256(
+    const std::string& path, const std::string& sha256,
+    const std::function<void(std::uint64_t done, std::uint64_t total)>& progress);
 
 // Makes a folder and those above it.
 [[nodiscard]] Status make_folder(const std::string& folder);

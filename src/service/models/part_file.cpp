@@ -198,21 +198,7 @@ Status PartFile::save_state() {
 }
 
 Result<std::string> PartFile::digest(const std::function<bool(std::uint64_t)>& progress) {
-  Sha256 sha;
-  posix_fadvise(fd_, 0, 0, POSIX_FADV_SEQUENTIAL);
-  std::vector<std::byte> buffer(std::size_t{1} << 20U);
-  off_t offset = 0;
-  while (true) {
-    const ssize_t got = pread(fd_, buffer.data(), buffer.size(), offset);
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return disk_problem("cannot read '" + path_ + "'", errno);
-    if (got == 0) return sha.finish();
-    sha.update(std::span(buffer).first(static_cast<std::size_t>(got)));
-    offset += got;
-    if (!progress(static_cast<std::uint64_t>(offset))) {
-      return fail(ErrorCode::kCancelled, "the download was cancelled while it was checked");
-    }
-  }
+  return sha256_of_file(fd_, path_, progress);
 }
 
 Status PartFile::finish() {

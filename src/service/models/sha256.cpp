@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <openssl/evp.h>
-#include <string_view>
+#include <unistd.h>
+#include <vector>
 
 #include "base/check.h"
 
@@ -35,6 +39,28 @@ std::string Sha256::finish() {
     text += kDigits[byte & 15U];
   }
   return text;
+}
+
+Result<std::string> sha256_of_file(int fd, const std::string& path,
+                                   const std::function<bool(std::uint64_t)>& progress) {
+  Sha256 sha;
+  posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+  std::vector<std::byte> buffer(std::size_t{1} << 20U);
+  off_t offset = 0;
+  while (true) {
+    const ssize_t got = pread(fd, buffer.data(), buffer.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      return fail(ErrorCode::kUnavailable,
+                  "cannot read '" + path + "': " + std::strerror(errno) + "; check the disk");
+    }
+    if (got == 0) return sha.finish();
+    sha.update(std::span(buffer).first(static_cast<std::size_t>(got)));
+    offset += got;
+    if (!progress(static_cast<std::uint64_t>(offset))) {
+      return fail(ErrorCode::kCancelled, "the check of '" + path + "' was cancelled");
+    }
+  }
 }
 
 bool is_sha256(std::string_view text) {
