@@ -92,13 +92,14 @@ Status ServerApp::start(int inherited_socket, ServerEvents events) {
   return {};
 }
 
+// Without a setting the server is open until there is a file; one that goes again opens nothing,
+// and neither does a folder that cannot be looked into.
 Status ServerApp::load_keys() {
-  std::string path = settings_.keys_file;
-  if (path.empty()) {
-    path = default_keys_file();
-    std::error_code ignored;
-    if (!std::filesystem::exists(path, ignored)) return {};
-  }
+  if (!settings_.keys_file.empty()) return keys_.load(settings_.keys_file);
+  const std::string path = default_keys_file();
+  std::error_code error;
+  const bool missing = !std::filesystem::exists(path, error) && !error;
+  if (missing && !keys_.closed()) return {};
   return keys_.load(path);
 }
 
@@ -204,10 +205,12 @@ std::string ServerApp::model_line() const {
 }
 
 void ServerApp::reload() {
-  if (const Status keys = keys_.reload(); !keys) {
+  if (const Status keys = load_keys(); !keys) {
     log_error("the API keys stay as they were", {{"why", keys.error().message}});
-  } else {
+  } else if (keys_.closed()) {
     log_info("API keys read again", {{"keys", keys_.size()}});
+  } else {
+    log_info("there is no keys file, so no key is asked for", {{"file", default_keys_file()}});
   }
   if (settings_.tls_certificate.empty()) return;
   if (const Status tls = server_->reload_tls(); !tls) {

@@ -204,6 +204,29 @@ TEST_F(Serve, TakesUpNewKeysOnSighup) {
   EXPECT_EQ(server.wait_end(), 0);
 }
 
+TEST_F(Serve, AnOpenServerClosesOnSighupWhenItsFirstKeyIsThere) {
+  ServerProcess server(flags());
+  ASSERT_TRUE(server.wait_ready());
+  const auto status = [&] { return server.fetch("GET", "/v1/models").substr(9, 3); };
+  server.signal(SIGHUP);
+  EXPECT_EQ(status(), "200");
+  const std::string alice = make_key("alice");
+  server.signal(SIGHUP);
+  for (int i = 0; i < 2000 && status() == "200"; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(status(), "401");
+  EXPECT_THAT(server.fetch("GET", "/v1/models", "", "Authorization: Bearer " + alice + "\r\n"),
+              StartsWith("HTTP/1.1 200 "));
+  // A keys file that goes does not open the door again.
+  fs::remove(folder_ / "keys");
+  server.signal(SIGHUP);
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait_end(), 0);
+  EXPECT_THAT(server.log(),
+              AllOf(HasSubstr("keys=1"), HasSubstr("the API keys stay as they were")));
+}
+
 TEST_F(Serve, SignsABrowserInWithAKey) {
   const std::string key = make_key("alice");
   ServerProcess server(flags());

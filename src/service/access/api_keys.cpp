@@ -271,18 +271,8 @@ Status KeyRing::load(const std::string& path) {
   auto read = read_api_keys(path);
   if (!read) return pass_on(read);
   const std::lock_guard lock(mutex_);
-  path_ = path;
   keys_ = std::make_shared<const std::vector<ApiKey>>(std::move(*read));
   return {};
-}
-
-Status KeyRing::reload() {
-  std::string path;
-  {
-    const std::lock_guard lock(mutex_);
-    path = path_;
-  }
-  return path.empty() ? Status() : load(path);
 }
 
 KeyRing::Keys KeyRing::keys() const {

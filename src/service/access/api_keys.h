@@ -62,10 +62,9 @@ class KeyRing {
   // A ring that lets everyone in: no keys file.
   KeyRing() = default;
 
-  // Reads the file, from now on the only source.
+  // Takes the keys of the file in place of those that it has. On an error, also when the file is
+  // gone, those stay.
   [[nodiscard]] Status load(const std::string& path);
-  // Reads it again. On an error, also when the file is gone, the old keys stay.
-  [[nodiscard]] Status reload();
 
   // Whether a key is asked for at all.
   [[nodiscard]] bool closed() const;
@@ -83,7 +82,6 @@ class KeyRing {
                                                 std::string ApiKey::*hash) const;
 
   mutable std::mutex mutex_;
-  std::string path_;
   Keys keys_;
 };
 

@@ -95,7 +95,7 @@ TEST_F(ApiKeys, RevokingTheLastKeyDoesNotOpenTheDoor) {
   ASSERT_TRUE(ring.load(path_));
   ASSERT_TRUE(revoke_api_key(path_, "alice"));
   EXPECT_EQ(ring.find_key(*key), "alice");
-  ASSERT_TRUE(ring.reload());
+  ASSERT_TRUE(ring.load(path_));
   EXPECT_TRUE(ring.closed());
   EXPECT_EQ(ring.find_key(*key), std::nullopt);
   EXPECT_EQ(ring.find_token(sign_in_token(*key)), std::nullopt);
@@ -106,10 +106,10 @@ TEST_F(ApiKeys, AFailedReloadKeepsTheKeys) {
   KeyRing ring;
   ASSERT_TRUE(ring.load(path_));
   write("nonsense\n");
-  EXPECT_FALSE(ring.reload());
+  EXPECT_FALSE(ring.load(path_));
   EXPECT_EQ(ring.find_key(*key), "alice");
   fs::remove(path_);
-  EXPECT_FALSE(ring.reload());
+  EXPECT_FALSE(ring.load(path_));
   EXPECT_EQ(ring.find_key(*key), "alice");
 }
 
@@ -190,7 +190,7 @@ TEST_F(ApiKeys, KeysAreFoundWhileTheyAreReloaded) {
   std::thread reader([&] {
     while (!stop) EXPECT_EQ(ring.find_key(*key), "alice");
   });
-  for (int i = 0; i < 50; ++i) EXPECT_TRUE(ring.reload());
+  for (int i = 0; i < 50; ++i) EXPECT_TRUE(ring.load(path_));
   stop = true;
   reader.join();
 }
