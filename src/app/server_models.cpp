@@ -213,6 +213,9 @@ Status ServerModels::choose(const std::string& name) {
 
 ops::Readiness ServerModels::readiness() const {
   const HostView view = host_.view();
+  if (view.draining && view.becoming) {
+    return {false, "making room for " + name_of(*view.becoming) + ": running answers may end"};
+  }
   if (host_.peek() != nullptr) return {true, view.trouble};
   const std::optional<std::string>& wanted = view.becoming ? view.becoming : view.chosen;
   if (!wanted) {

@@ -175,6 +175,21 @@ TEST_F(ServeModels, WhereOnlyOneFitsInMemoryAnswersAreToldThatTheirModelGoes) {
   EXPECT_EQ(server.wait_end(), 0);
 }
 
+TEST_F(ServeModels, AServerThatMakesRoomIsNotReady) {
+  add_model("alpha");
+  add_model("beta");
+  ServerProcess server(flags({"-m", "alpha", "--model-memory", "90M", "--drain-seconds", "30",
+                              "--ctx", "4096", "--no-drafts"}));
+  ASSERT_TRUE(server.wait_ready());
+  Load load(server, 4, 1000);
+  EXPECT_THAT(choose(server, "beta"), StartsWith("HTTP/1.1 303 "));
+  EXPECT_TRUE(comes_to(server, "/health", "making room for beta"));
+  EXPECT_TRUE(comes_to(server, "/health", "\"ready\":true"));
+  for (const std::string& text : load.wait()) {
+    EXPECT_THAT(text, HasSubstr("\"finish_reason\":\"length\""));
+  }
+}
+
 TEST_F(ServeModels, ManySwitchesUnderLoadAnswerEverybody) {
   for (const char* name : {"alpha", "beta", "gamma"}) add_model(name);
   ServerProcess server(flags({"-m", "alpha", "--model-idle-seconds", "0.05"}));

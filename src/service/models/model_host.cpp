@@ -117,6 +117,7 @@ HostView ModelHost::view() const {
   view.chosen = chosen_;
   view.becoming = becoming_;
   view.trouble = trouble_;
+  view.draining = is_draining_;
   for (const auto& [path, running] : running_) {
     view.models.push_back({path, path == chosen_, true, false, 100, running.model->memory_bytes(),
                            running.model->busy()});

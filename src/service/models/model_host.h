@@ -82,6 +82,7 @@ struct HostView {
   std::optional<std::string> chosen;    // that answers, or will; none: no model at all
   std::optional<std::string> becoming;  // chosen as soon as it runs
   std::string trouble;                  // why the last choice is not what runs; "": it is
+  bool draining = false;                // those that run take no more: they make room for it
 };
 
 // Safe to use from many threads.

@@ -256,12 +256,14 @@ TEST_F(ModelHostTest, a_choice_waits_for_answers_and_then_ends_them_with_the_rea
   // While it waits, the one that has to go takes no more.
   wait_until([&] { return !host.chosen(); });
   EXPECT_THAT(chosen(host), HasSubstr("being loaded"));
+  EXPECT_TRUE(host.view().draining);
   wait_until([&] { return !(*before)->ended().empty(); });
   EXPECT_THAT((*before)->ended(),
               AllOf(HasSubstr("changed to the model 'b'"), HasSubstr("ask again")));
   before = fail(ErrorCode::kNotFound, "");
   ASSERT_TRUE(given.get_future().get());
   EXPECT_EQ(chosen(host), "b");
+  EXPECT_FALSE(host.view().draining);
   EXPECT_EQ(alive_, 1);
 }
 
