@@ -85,9 +85,18 @@ ModelDownloadsOptions ServerModels::download_options() {
   ModelDownloadsOptions options;
   options.folder = shelf_.folder();
   options.hub = hub_from_environment();
-  options.done = [this](const std::string& path) { host_.choose(path); };
+  options.done = [this](const std::string& path) { take_downloaded(path); };
   options.log = log_line;
   return options;
+}
+
+// A model that somebody chose stays, whoever has another one downloaded.
+void ServerModels::take_downloaded(const std::string& path) {
+  const HostView view = host_.view();
+  const auto is_free = [&](const auto& model) { return !model || *model == demo_; };
+  if (is_free(view.chosen) && is_free(view.becoming)) return host_.choose(path);
+  const std::string& stays = view.becoming ? *view.becoming : *view.chosen;
+  log_info(name_of(path) + " is here and can be chosen; " + name_of(stays) + " goes on answering");
 }
 
 std::uint64_t ServerModels::needed_bytes(const std::string& path) const {

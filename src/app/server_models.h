@@ -68,6 +68,7 @@ class ServerModels {
   [[nodiscard]] ModelDownloadsOptions download_options();
   [[nodiscard]] Result<std::shared_ptr<HostedModel>> load(const std::string& path,
                                                           const LoadProgress& progress);
+  void take_downloaded(const std::string& path);
   [[nodiscard]] std::uint64_t needed_bytes(const std::string& path) const;
   [[nodiscard]] std::size_t kv_bytes(const std::string& path) const;
 

@@ -230,7 +230,10 @@ test('another model is downloaded from the panel while one answers', async () =>
   await row.locator('button', { hasText: 'Download' }).click();
   await page.locator('#models progress').waitFor();
   await page.locator('#models li', { hasText: 'SmolLM3-3B-Q6_K' })
-    .locator('.state', { hasText: 'Answers' }).waitFor({ timeout: 30000 });
+    .locator('button', { hasText: 'Use' }).waitFor({ timeout: 30000 });
+  // The one that was chosen stays until somebody chooses the new one.
+  await page.locator('#models li', { hasText: 'alpha' })
+    .locator('.state', { hasText: 'Answers' }).waitFor();
   await done(page);
 });
 
@@ -247,8 +250,10 @@ test('without scripts all of it works by forms', async () => {
   await reloadUntil(page, page.locator('#models', { hasText: 'is kept' }));
   hub.pauseMs = 0;
   await page.locator('#models .row button', { hasText: 'Continue' }).click();
-  await reloadUntil(page, page.locator('#models li', { hasText: 'SmolLM3-3B-Q6_K' })
-    .locator('.state', { hasText: 'Answers' }));
+  const come = page.locator('#models li', { hasText: 'SmolLM3-3B-Q6_K' });
+  await reloadUntil(page, come.locator('button', { hasText: 'Use' }));
+  await come.locator('button', { hasText: 'Use' }).click();
+  await reloadUntil(page, come.locator('.state', { hasText: 'Answers' }));
   await page.locator('#models li', { hasText: 'alpha' }).locator('button').click();
   await reloadUntil(page, page.locator('#badge', { hasText: 'alpha' }));
   await done(page);
