@@ -286,15 +286,13 @@ Status bench(BenchFlags flags) {
   auto loaded = load_model(flags.model, batch);
   if (!loaded) return pass_on(loaded);
   const double load_s = std::chrono::duration<double>(Clock::now() - start).count();
-  auto file = GgufFile::open(flags.model.path);
-  if (!file) return pass_on(file);
   ProgressBar bar("measuring the machine", "%");
   auto limits =
       measure_limits(loaded->backend->kernels(), loaded->backend->threads(),
                      [&](double part) { bar.update(static_cast<std::uint64_t>(part * 100), 100); });
   if (!limits) return pass_on(limits);
   if (!flags.json) print_machine(*limits, *loaded->backend);
-  Bench run(flags, *loaded, *limits, costs_of(**file, *loaded->model));
+  Bench run(flags, *loaded, *limits, costs_of(*loaded->file, *loaded->model));
   if (auto done = run.run(); !done) return done;
   if (flags.json) print_json(*limits, *loaded->backend, load_s, run.rows());
   return {};

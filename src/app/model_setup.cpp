@@ -104,12 +104,16 @@ Result<std::string> choose_model_path(const std::string& wish) {
   if (wish.empty() && is_path(configured)) return configured;
   auto choice = choose_model({wish, configured, models_folder()});
   if (!choice) return pass_on(choice);
+  for (const std::string& note : choice->notes) {
+    std::fprintf(stderr, "notso: passed over: %s\n", note.c_str());
+  }
   if (!choice->path.empty()) return choice->path;
   if (choice->reason == ModelChoice::Reason::kDemo) {
-    std::fputs(
-        "notso: there is no model on this machine yet, so this is the built-in demo; "
-        "'notso pull' downloads SmolLM3-3B (1.92 GB)\n",
-        stderr);
+    std::fprintf(
+        stderr,
+        "notso: there is no %s, so this is the built-in demo; 'notso pull' downloads "
+        "SmolLM3-3B (1.92 GB)\n",
+        choice->notes.empty() ? "model on this machine yet" : "usable model on this machine");
   }
   return demo_model_path();
 }

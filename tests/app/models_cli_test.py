@@ -2,6 +2,7 @@
 
 usage: models_cli_test.py NOTSO FAULT_SERVER
 """
+import hashlib
 import json
 import os
 import pty
@@ -74,6 +75,25 @@ class ModelsTest(unittest.TestCase):
             self.assertEqual(got.read(), sent.read())
         again = self.notso("pull", "hf:hub/repo/My-Tiny.gguf")
         self.assertIn("is here already", again.stdout)
+
+    def test_pull_checks_what_is_here_already(self):
+        url = self.server.root + "/plain/here.gguf"
+        self.assertEqual(self.notso("pull", url).returncode, 0)
+        with open(self.model, "rb") as model:
+            sha = hashlib.sha256(model.read()).hexdigest()
+        right = self.notso("pull", url, "--sha256", sha.upper())
+        self.assertEqual((right.returncode, right.stderr), (0, ""))
+        wrong = self.notso("pull", url, "--sha256", "0" * 64)
+        self.assertEqual((wrong.returncode, wrong.stdout), (1, ""))
+        self.assertIn("has the SHA-256 " + sha, wrong.stderr)
+        self.assertIn("--force", wrong.stderr)
+        self.assertEqual(self.notso("pull", url, "--sha256", "none").returncode, 1)
+        with open(self.path("here.gguf"), "r+b") as here:
+            here.truncate(1000)
+        cut = self.notso("pull", url)
+        self.assertEqual(cut.returncode, 1)
+        self.assertIn("--force", cut.stderr)
+        self.assertEqual(self.notso("pull", url, "--force").returncode, 0)
 
     def test_pull_shows_a_bar_on_a_terminal(self):
         pid, terminal = pty.fork()
@@ -170,6 +190,43 @@ class ModelsTest(unittest.TestCase):
         self.assertEqual(self.notso(*generate, MODEL_PATH="/none.gguf").returncode, 1)
         listed = json.loads(self.notso("models", "--json").stdout)["models"]
         self.assertIsNotNone(listed[0]["last_used"])
+
+    def test_a_broken_model_is_passed_over_and_said(self):
+        generate = ["generate", "--prompt", "Hello", "--max-tokens", "2"]
+        os.makedirs(os.path.dirname(self.path("bad.gguf")))
+        with open(self.path("bad.gguf"), "w") as bad:
+            bad.write("no model")
+        run = self.notso(*generate)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("notso: passed over: ", run.stderr)
+        self.assertIn("bad.gguf", run.stderr)
+        self.assertIn("there is no usable model on this machine", run.stderr)
+        self.assertNotIn("no model on this machine yet", run.stderr)
+
+    def test_rm_leaves_the_current_folder_alone(self):
+        os.makedirs(os.path.dirname(self.path("x.gguf.part")))
+        with open(self.path("tiny.gguf.part"), "w") as part:
+            part.write("half")
+        run = subprocess.run([NOTSO, "rm", "tiny.gguf"], env=self.environment, text=True,
+                             capture_output=True, timeout=LIMIT_S, cwd=self.scratch.name)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertTrue(os.path.exists(self.model))
+        self.assertFalse(os.path.exists(self.path("tiny.gguf.part")))
+
+    def test_bench_takes_a_model_of_the_folder_by_its_name(self):
+        self.notso("pull", self.server.root + "/plain/a.gguf")
+        run = self.notso("bench", "-m", "a", "--prompt", "4", "--gen", "2", "--depth", "0",
+                         "--batch", "1", "--repetitions", "1", "--json")
+        self.assertEqual(run.returncode, 0, run.stderr)
+
+    def test_secrets_in_addresses_are_not_shown(self):
+        secret = {"HF_ENDPOINT": self.server.root.replace("://", "://anna:geheim@")}
+        for run in (self.notso("pull", "Q8_0", **secret), self.notso("doctor", **secret),
+                    self.notso("pull", self.server.root + "/gone/x.gguf?signature=geheim"),
+                    self.notso("pull", self.server.root + "/plain/x.gguf?signature=geheim",
+                               "--sha256", "0" * 64)):
+            self.assertNotIn("geheim", run.stdout + run.stderr)
+            self.assertIn("127.0.0.1", run.stdout + run.stderr)
 
     def test_doctor_says_what_is_there_and_what_to_mend(self):
         report = json.loads(self.notso("doctor", "--json").stdout)
