@@ -11,6 +11,17 @@ std::string group_name(const SettingInfo& info) {
   return name;
 }
 
+// What is wrong with a flag's value; "": nothing. The parser takes whatever comes next, so a value
+// that was forgotten looks like the flag after it.
+std::string problem_of(const SettingInfo& info, const std::string& value) {
+  const bool is_flag =
+      value.size() > 1 && value[0] == '-' && value[1] != '.' && (value[1] < '0' || value[1] > '9');
+  if (is_flag) return "the value is missing, since '" + value + "' is a flag";
+  Settings scratch;
+  const auto set = set_setting(scratch, info, value);
+  return set ? "" : set.error().message;
+}
+
 void add_switch(CLI::App& command, SettingFlags& flags, const SettingInfo& info, bool is_on) {
   const std::string name(std::string_view(info.flag).substr(2));
   // Help shows the form that changes the default; the other one undoes a configuration file.
@@ -47,12 +58,8 @@ void add_setting_flags(CLI::App& command, SettingFlags& flags) {
                 (text.empty() || text == "0" || is_list ? "" : " [" + text + "]"))
         ->type_name(info.value_name)
         ->type_size(1)
-        ->expected(is_list ? 1 : 0, is_list ? 64 : 1)
-        ->check([&info](const std::string& value) {
-          Settings scratch;
-          const auto set = set_setting(scratch, info, value);
-          return set ? std::string() : set.error().message;
-        })
+        ->expected(1, is_list ? 64 : 1)
+        ->check([&info](const std::string& value) { return problem_of(info, value); })
         ->multi_option_policy(is_list ? CLI::MultiOptionPolicy::TakeAll
                                       : CLI::MultiOptionPolicy::TakeLast)
         ->group(group_name(info));

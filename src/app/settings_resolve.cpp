@@ -113,7 +113,7 @@ Status apply_environment(ResolvedSettings& resolved, const Environment& environm
   for (const SettingInfo& info : setting_table()) {
     std::string name = environment_name(info);
     std::optional<std::string> value = environment(name);
-    if (!value && info.environment_alias != nullptr) {
+    if (value.value_or("").empty() && info.environment_alias != nullptr) {
       name = info.environment_alias;
       value = environment(name);
     }
@@ -145,7 +145,14 @@ Status apply_flags(ResolvedSettings& resolved, const FlagValues& flags) {
 }
 
 // What no single row of the table can say.
-Status check_together(const Settings& settings) {
+Status check_together(const ResolvedSettings& resolved) {
+  const Settings& settings = resolved.settings;
+  if (settings.host.empty()) {
+    return fail(ErrorCode::kInvalidArgument,
+                resolved.sources.at("server.host") +
+                    ": server.host is empty; give the address to listen on, 127.0.0.1 for this "
+                    "machine alone or 0.0.0.0 for every one");
+  }
   if (settings.tls_certificate.empty() != settings.tls_key.empty()) {
     return fail(ErrorCode::kInvalidArgument,
                 "--tls-cert and --tls-key go together: give both, or neither for plain HTTP");
@@ -205,7 +212,7 @@ Result<ResolvedSettings> resolve_settings(const FlagValues& flags, const Environ
   }
   if (auto applied = apply_environment(resolved, environment); !applied) return pass_on(applied);
   if (auto applied = apply_flags(resolved, flags); !applied) return pass_on(applied);
-  if (auto checked = check_together(resolved.settings); !checked) return pass_on(checked);
+  if (auto checked = check_together(resolved); !checked) return pass_on(checked);
   return resolved;
 }
 

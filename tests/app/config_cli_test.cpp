@@ -65,6 +65,22 @@ TEST_F(SettingsCommands, AWrongFlagIsExitCodeTwoAndAWrongFileOne) {
                               HasSubstr("did you mean 'server.port'?")));
 }
 
+TEST_F(SettingsCommands, AForgottenValueIsExitCodeTwoAndAnEmptyOneIsTaken) {
+  const std::vector<std::vector<std::string>> forgotten = {
+      {"--port"}, {"--host"},     {"--api-keys", "--host", "0.0.0.0"}, {"--api-keys", "-p", "80"},
+      {"--ctx="}, {"--port", ""}, {"--model-name", "--no-drafts"},     {"--allow-host"},
+  };
+  for (std::vector<std::string> arguments : forgotten) {
+    arguments.insert(arguments.begin(), "config");
+    const ProgramRun run_without = run(arguments);
+    EXPECT_EQ(run_without.exit_code, 2) << arguments[1] << run_without.out;
+  }
+  const ProgramRun taken = run({"config", "--model-name", "", "--no-drafts", "--ctx=2048"});
+  EXPECT_EQ(taken.exit_code, 0) << taken.err;
+  EXPECT_THAT(taken.out, ContainsRegex("model\\.name += \"\" +# flag --model-name\n"));
+  EXPECT_THAT(taken.out, ContainsRegex("engine\\.drafts += false +# flag --drafts\n"));
+}
+
 TEST_F(SettingsCommands, TheFileOfDefaultsIsOneThatConfigTakes) {
   const ProgramRun defaults = run({"config", "--defaults"});
   std::ofstream(folder_ / "config.toml") << defaults.out;

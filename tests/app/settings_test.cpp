@@ -97,6 +97,25 @@ TEST_F(SettingsTest, TheWellKnownVariablesWorkAndOurOwnGoBeforeThem) {
   EXPECT_EQ(resolved->sources.at("model.path"), "environment MODEL_PATH");
 }
 
+TEST_F(SettingsTest, AnEmptyVariableSaysNothing) {
+  variables_["NOTSO_PORT"] = "";
+  variables_["PORT"] = "8080";
+  variables_["NOTSO_HOST"] = "";
+  const auto resolved = resolve();
+  ASSERT_TRUE(resolved) << resolved.error().message;
+  EXPECT_EQ(resolved->settings.port, 8080);
+  EXPECT_EQ(resolved->settings.host, "127.0.0.1");
+  EXPECT_EQ(resolved->sources.at("server.port"), "environment PORT");
+}
+
+TEST_F(SettingsTest, AnEmptyAddressIsRefusedWithThePlaceThatSaysSo) {
+  flags_["server.host"] = {""};
+  EXPECT_THAT(refusal(), StartsWith("flag --host: server.host is empty"));
+  flags_.clear();
+  const std::string path = write("[server]\nhost = \"\"\n");
+  EXPECT_THAT(refusal(), StartsWith(path + ":2: server.host is empty"));
+}
+
 TEST_F(SettingsTest, EveryTypeOfValueIsRead) {
   write(
       "[server]\nallowed_hosts = [\"a.example\", \"b.example\"]\nidle_seconds_max = 1.5\n"
