@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+
 namespace notso {
 namespace {
 
@@ -24,15 +26,33 @@ FinishReason finish_reason(RequestEnd end, const AnswerState& state) {
   return FinishReason::kError;
 }
 
+// What a request asks, in words: its last message, or the whole of a raw prompt.
+std::string asked_text(const ChatRequest& request, const Tokenizer& tokenizer) {
+  return request.messages.empty() ? tokenizer.decode(request.prompt)
+                                  : request.messages.back().content;
+}
+
+// What it was answered, calls included.
+std::string answered_text(const Message& message) {
+  std::string text = message.content;
+  for (const ToolCall& call : message.tool_calls) {
+    text += (text.empty() ? "" : "\n") + call.name + " " + call.arguments;
+  }
+  return text;
+}
+
 // One answer as the engine drives it.
 class AnswerPolicy final : public TokenPolicy {
  public:
-  // `scored` are the prompt's tokens that the engine is not given, but draws one by one.
+  // `scored` are the prompt's tokens that the engine is not given, but draws one by one. `asked` is
+  // for the log, which has the text of an answer only where this is set.
   AnswerPolicy(std::shared_ptr<AnswerVocabulary> vocabulary, std::unique_ptr<AnswerState> state,
-               std::vector<TokenId> scored, std::optional<int> top_logprobs, ChatSinks sinks)
+               std::vector<TokenId> scored, std::optional<int> top_logprobs,
+               std::optional<std::string> asked, ChatSinks sinks)
       : vocabulary_(std::move(vocabulary)),
         state_(std::move(state)),
         scored_(std::move(scored)),
+        asked_(std::move(asked)),
         sinks_(std::move(sinks)),
         wants_logprobs_(top_logprobs) {
     logprobs_.top.resize(static_cast<std::size_t>(top_logprobs.value_or(0)));
@@ -95,6 +115,9 @@ class AnswerPolicy final : public TokenPolicy {
     usage.prompt_s = report.prompt_s;
     usage.first_token_s = report.first_token_s;
     usage.completion_s = report.decode_s;
+    if (asked_) {
+      log_info("answer", {{"asked", *asked_}, {"answered", answered_text(finished.message)}});
+    }
     events_.emplace_back(std::move(finished));
     tell([&] { sinks_.events(events_); });
     if (sinks_.report) tell([&] { sinks_.report(report); });
@@ -115,6 +138,7 @@ class AnswerPolicy final : public TokenPolicy {
   std::unique_ptr<AnswerState> state_;
   std::vector<TokenId> scored_;
   std::size_t scored_at_ = 0;
+  std::optional<std::string> asked_;
   ChatSinks sinks_;
   bool wants_logprobs_;
   TokenLogprobs logprobs_;
@@ -187,6 +211,8 @@ Result<ChatHandle> ChatService::start(ChatRequest request, ChatSinks sinks) {
   options.plain_text = request.messages.empty();
   options.tools = request.prompt_options.tools;
   options.tool_style = request.prompt_options.tool_style;
+  std::optional<std::string> asked;
+  if (log_prompts()) asked = asked_text(request, tokenizer());
   auto prompt = impl_->prompt_of(request);
   if (!prompt) return pass_on(prompt);
   if (auto valid = impl_->check_tokens(*prompt, "the prompt"); !valid) return pass_on(valid);
@@ -199,7 +225,8 @@ Result<ChatHandle> ChatService::start(ChatRequest request, ChatSinks sinks) {
   auto over = (*state)->replay(request.so_far);
   if (!over) return pass_on(over);
   if (*over) {
-    AnswerPolicy(impl_->vocabulary, std::move(*state), {}, {}, std::move(sinks)).ended({});
+    AnswerPolicy(impl_->vocabulary, std::move(*state), {}, {}, std::move(asked), std::move(sinks))
+        .ended({});
     return ChatHandle();
   }
   std::vector<TokenId> scored;
@@ -211,7 +238,7 @@ Result<ChatHandle> ChatService::start(ChatRequest request, ChatSinks sinks) {
   EngineRequest submitted = impl_->engine_request(request, std::move(*prompt));
   submitted.policy =
       std::make_unique<AnswerPolicy>(impl_->vocabulary, std::move(*state), std::move(scored),
-                                     request.top_logprobs, std::move(sinks));
+                                     request.top_logprobs, std::move(asked), std::move(sinks));
   auto id = impl_->engine.submit(std::move(submitted));
   if (!id) return pass_on(id);
   return ChatHandle(&impl_->engine, *id);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <stdexcept>
 
+#include "base/log.h"
 #include "service/chat/answer_fixture.h"
 #include "service/chat/chat_fixtures.h"
 #include "service/chat/default_templates.h"
@@ -241,6 +242,33 @@ TEST_F(ChatServiceTest, ARawPromptIsAnsweredWithPlainText) {
   EXPECT_EQ(summary(events_), "text(" + written + ") end");
   EXPECT_EQ(finished().reason, FinishReason::kStop);
   EXPECT_EQ(finished().usage.thinking_tokens, 0);
+}
+
+TEST_F(ChatServiceTest, TheLogHasWhatIsAskedAndAnsweredOnlyWhereThatIsAllowed) {
+  for (const bool allowed : {false, true}) {
+    std::string log;
+    start_log({.level = LogLevel::kDebug, .prompts = allowed, .write = [&](std::string_view line) {
+                 log += line;
+               }});
+    ChatRequest request = hello();
+    request.messages = {user_says("secret\nquestion")};
+    start(request);
+    engine_.run(tokens("hidden answer<|im_end|>"));
+    ChatRequest raw;
+    raw.prompt = tokens("raw words");
+    start(raw);
+    engine_.run(tokens("more words<|im_end|>"));
+    stop_log();
+    if (!allowed) {
+      EXPECT_EQ(log, "");
+      continue;
+    }
+    EXPECT_THAT(log, HasSubstr("INFO  answer asked=\"secret\\u000aquestion\" "
+                               "answered=\"hidden answer\"\n"));
+    EXPECT_THAT(log, HasSubstr("asked=\"raw words\" answered=\"more words\"\n"));
+  }
+  start_log({});
+  stop_log();
 }
 
 TEST_F(ChatServiceTest, ScoresTheTokensOfARawPrompt) {
