@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <unistd.h>
 
 #include "app/text_input.h"
 #include "service/chat/content.h"
@@ -32,8 +33,9 @@ json::object to_json(const Message& message) {
   return out;
 }
 
-tl::unexpected<Error> write_error(const std::string& path) {
-  return fail(ErrorCode::kNotFound, "cannot write '" + path + "': " + std::strerror(errno));
+tl::unexpected<Error> write_error(const std::string& path, int error) {
+  return fail(ErrorCode::kNotFound, "cannot write '" + path + "': " + std::strerror(error) +
+                                        "; make room, or choose a folder that you may write to");
 }
 
 }  // namespace
@@ -42,11 +44,18 @@ Status save_conversation(const std::string& path, std::span<const Message> messa
   json::array list;
   for (const Message& message : messages) list.push_back(to_json(message));
   const std::string text = json::serialize(json::object{{"messages", std::move(list)}}) + "\n";
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return write_error(path);
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) != 0 || !written) return write_error(path);
-  return {};
+  // The old conversation stays whole until the new one is.
+  const std::string next = path + ".new";
+  std::FILE* file = std::fopen(next.c_str(), "wb");
+  if (file == nullptr) return write_error(path, errno);
+  bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  written = std::fflush(file) == 0 && fsync(fileno(file)) == 0 && written;
+  int error = errno;
+  std::fclose(file);
+  if (written && std::rename(next.c_str(), path.c_str()) == 0) return {};
+  if (written) error = errno;
+  std::remove(next.c_str());
+  return write_error(path, error);
 }
 
 Result<std::vector<Message>> load_conversation(const std::string& path) {

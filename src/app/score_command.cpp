@@ -24,7 +24,6 @@ struct ScoreFlags {
   std::vector<TokenId> tokens;
   std::string file;
   std::int32_t top = 1;
-  bool json = false;
 };
 
 Result<std::vector<TokenId>> tokens_of(const ScoreFlags& flags, const LoadedModel& loaded) {
@@ -120,7 +119,7 @@ void add_score_command(CLI::App& app, CommandRunner& runner) {
   static ScoreFlags flags;
   CLI::App* command =
       app.add_subcommand("score", "The model's probabilities for a text, as JSON lines");
-  command->footer("Example:\n  notso score -m model.gguf --tokens 9906,1917 --top 5 --json");
+  command->footer("Example:\n  notso score -m model.gguf --tokens 9906,1917 --top 5");
   add_model_flags(*command, flags.model);
   auto* input = command->add_option_group("input", "What to score:");
   input->add_option("--tokens", flags.tokens, "Token ids")->delimiter(',')->type_name("ID,ID,...");
@@ -129,8 +128,6 @@ void add_score_command(CLI::App& app, CommandRunner& runner) {
   command->add_option("--top", flags.top, "Most probable tokens to list at each position")
       ->check(CLI::Range(0, kTopMost))
       ->capture_default_str();
-  command->add_flag("--json", flags.json,
-                    "JSON lines (the only output there is; accepted for clarity)");
   command->callback([&runner] {
     runner.run = [] {
       const Status done = score(flags);

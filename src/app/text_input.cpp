@@ -25,9 +25,9 @@ Result<std::string> read_text(const std::string& path) {
   if (file != nullptr && file != stdin) std::fclose(file);
   const std::string name = path.empty() ? "standard input" : "'" + path + "'";
   if (failed) {
-    return fail(ErrorCode::kNotFound,
-                path.empty() ? name + " cannot be read"
-                             : fmt::format("cannot read {}: check the path given to --file", name));
+    return fail(ErrorCode::kNotFound, path.empty()
+                                          ? name + " cannot be read"
+                                          : fmt::format("cannot read {}; check the path", name));
   }
   if (text.size() > kTextBytesMax) {
     return fail(

@@ -2,6 +2,7 @@
 
 usage: chat_terminal_test.py NOTSO
 """
+import json
 import os
 import pty
 import re
@@ -134,6 +135,20 @@ def main():
             capture_output=True, timeout=LIMIT_S, env=environment, check=True)
         assert re.search(r"\d+ of 60000 tokens in 2 messages", piped.stdout), piped.stdout
         assert "\x1b" not in piped.stdout + piped.stderr
+
+        kept = os.path.join(folder, "kept.json")
+        files = subprocess.run(
+            chat + ["--max-tokens", "5"], text=True, capture_output=True, timeout=LIMIT_S,
+            env=environment, check=False,
+            input=f"hi\n/save {kept}\n/save {folder}/none/x.json\n/load no.json\n/load {kept}\n")
+        said = files.stdout + files.stderr
+        assert "cannot read 'no.json'; check the path" in said, said
+        assert f"cannot write '{folder}/none/x.json': " in said, said
+        assert "choose a folder that you may write to" in said, said
+        with open(kept, encoding="utf-8") as file:
+            roles = [message["role"] for message in json.load(file)["messages"]]
+        assert roles == ["user", "assistant"], roles
+        assert not os.path.exists(kept + ".new")
 
 
 if __name__ == "__main__":

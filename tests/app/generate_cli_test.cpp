@@ -183,7 +183,7 @@ TEST_F(ModelCommands, ACacheFolderThatCannotBeWrittenIsMentionedAndNoFailure) {
 }
 
 TEST_F(ModelCommands, ScoreGivesALineForEachPositionAndThePerplexity) {
-  const ProgramRun run = score({"--tokens", "5,6,7", "--top", "2", "--json"});
+  const ProgramRun run = score({"--tokens", "5,6,7", "--top", "2"});
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), 4);
   EXPECT_THAT(run.out, AllOf(StartsWith("{\"position\":0,\"token\":5,\"next\":6,\"logprob\":-"),
