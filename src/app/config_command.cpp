@@ -69,7 +69,7 @@ void add_config_command(CLI::App& app, CommandRunner& runner) {
       app.add_subcommand("config", "Show the settings of `notso serve` and where each comes from");
   command->footer(
       "Takes the flags of `notso serve`, to show what they would do. Example:\n"
-      "  notso config --defaults > ~/.config/notso/config.toml");
+      "  mkdir -p ~/.config/notso && notso config --defaults > ~/.config/notso/config.toml");
   CLI::Option* const json = command->add_flag("--json", arguments->json, "As JSON");
   command
       ->add_flag("--defaults", arguments->defaults,

@@ -7,11 +7,20 @@ namespace {
 constexpr std::string_view kEnvironment = R"(.SH ENVIRONMENT
 .TP
 .B NOTSO_HOME
-The folder for models, caches and settings. Without it they are in
-.IR $XDG_DATA_HOME/notso ,
+The folder for everything: models, conversations, keys, caches and settings. Without it models are
+in
+.IR $XDG_DATA_HOME/notso/models ,
+conversations, keys and the history in
+.IR $XDG_STATE_HOME/notso ,
+caches in
 .I $XDG_CACHE_HOME/notso
-and
+and settings in
 .IR $XDG_CONFIG_HOME/notso .
+.TP
+.B MODEL_PATH
+The model where no flag names one: a file or a name that
+.B notso models
+shows.
 .TP
 .B NOTSO_CPU
 The kernels to use, by name, instead of the best that the processor has;
@@ -25,8 +34,10 @@ A mirror of Hugging Face for
 .B HF_TOKEN
 A token for private repositories. It is sent to the hub only, never to where the hub redirects.
 .TP
-.BR HTTPS_PROXY ", " HTTP_PROXY ", " NO_PROXY
-The proxy for downloads.
+.BR https_proxy ", " http_proxy ", " no_proxy
+The proxy for downloads, and the hosts that need none. In capitals all but
+.B http_proxy
+work as well.
 .TP
 .B CURL_CA_BUNDLE
 A file with the certificates to trust for downloads.
