@@ -87,6 +87,15 @@ class Topic:
             setattr(self, key, value)
 
 
+def read_whole(file):
+    """{name: questions} of the lines "NAME: question // question"."""
+    whole = {}
+    for line in lines_of(file):
+        name, questions = line.split(": ", 1)
+        whole.setdefault(name, []).extend(q.strip() for q in questions.split(" // "))
+    return whole
+
+
 def read_topics():
     topics = {}
     for file in ("program.txt", "page.txt", "model.txt", "small_talk.txt"):
@@ -102,9 +111,8 @@ def read_topics():
         name, things, doings = line.split(" | ")
         topics[name].things = things.split("; ")
         topics[name].doings = doings.split("; ")
-    for line in lines_of("questions.txt"):
-        name, questions = line.split(": ", 1)
-        topics[name].whole = questions.split(" // ")
+    for name, questions in read_whole("questions.txt").items():
+        topics[name].whole = questions
     for topic in topics.values():
         if topic.ask:
             topic.questions.append(parse(topic.ask.rstrip("?")))
@@ -136,6 +144,11 @@ def read_languages():
             question, answer = rest.rsplit(" | ", 1)
             intents[intent] = (parse(question.strip()), answer.strip())
     return languages
+
+
+def read_unknown_whole():
+    """{kind: whole questions that the demo cannot answer}"""
+    return read_whole("unknown_questions.txt")
 
 
 def read_unknown():

@@ -80,6 +80,8 @@ class Dialogues:
         self.tails, self.stories = self.plain("tail"), self.plain("story")
         self.languages = corpus.read_languages()
         self.lists, self.unknown_frames, self.declines = corpus.read_unknown()
+        self.unknown_whole = corpus.read_unknown_whole()
+        self.whole_weights = [len(questions) for questions in self.unknown_whole.values()]
         self.frame_weights = {kind: [min(corpus.count(f), 64) ** 0.5 for f in frames]
                               for kind, frames in self.unknown_frames.items()}
         self.ids = list(self.topics)
@@ -104,22 +106,25 @@ class Dialogues:
         if topic.ask and self.rng.random() < 0.08:
             return topic.ask
         draw = self.rng.random()
-        if topic.whole and draw > 0.72:
+        if topic.whole and draw > 0.5:
             return self.typed(self.rng.choice(topic.whole))
-        if topic.things and draw < 0.24:
+        if topic.things and draw < 0.16:
             return self.typed(self.framed(self.rng.choice(topic.things), "thing"))
-        if topic.doings and draw < 0.42:
+        if topic.doings and draw < 0.28:
             return self.typed(self.framed(self.rng.choice(topic.doings), "doing"))
         if topic.subjects and self.rng.random() < 0.45:
             return self.typed(self.framed(self.rng.choice(topic.subjects)))
         chosen = self.rng.choices(topic.questions, topic.weights)[0]
         return self.typed(corpus.pick(chosen, self.rng))
 
+    def made_up_word(self):
+        return "".join(self.rng.choice(SYLLABLES) for _ in range(self.rng.randrange(2, 5)))
+
     def thing(self):
         rng = self.rng
         kind = rng.random()
         if kind < 0.12:
-            return "".join(rng.choice(SYLLABLES) for _ in range(rng.randrange(2, 5)))
+            return self.made_up_word()
         word = rng.choice(self.lists["thing"])
         if kind < 0.2:
             return rng.choice(ADJECTIVES) + " " + word.removeprefix("the ").removeprefix("a ")
@@ -140,6 +145,9 @@ class Dialogues:
     @apart
     def unknown_question(self):
         rng = self.rng
+        if rng.random() < 0.4:
+            kind = rng.choices(list(self.unknown_whole), self.whole_weights)[0]
+            return self.typed(rng.choice(self.unknown_whole[kind])), kind
         if rng.random() < 0.3:
             name = rng.choices(["thing", "person", "place"], [8, 1, 1])[0]
             word = self.thing() if name == "thing" else rng.choice(self.lists[name])
@@ -217,6 +225,8 @@ class Dialogues:
         rng = self.rng
         if rng.random() < 0.45:
             state.name = rng.choice(NAMES)
+            if rng.random() < 0.3:
+                state.name = self.made_up_word().title()
             frame = corpus.pick(rng.choice(self.frames["my_name"]), rng)
             written = state.name if rng.random() < 0.85 else state.name.lower()
             question = frame.replace("{name}", written)
@@ -270,7 +280,7 @@ class Dialogues:
         rng = self.rng
         state.last = None
         state.titles.append("A sum")
-        if rng.random() < 0.5:
+        if rng.random() < 0.65:
             question, expression, value = sums.small(rng)
             return self.sum_text(question), f"A small sum: {expression} = {value}.", (
                 f"{expression} is {value}.")
@@ -315,8 +325,8 @@ class Dialogues:
 
     def exchange(self, state, pieces):
         rng = self.rng
-        kinds = {"known": 40, "unknown": 17, "name": 2, "language": 4, "other_language": 0.5,
-                 "date": 1, "time": 1, "sum": 22 if state.tools else 4}
+        kinds = {"known": 40, "unknown": 17, "name": 3, "language": 4, "other_language": 0.5,
+                 "date": 1, "time": 1, "sum": 22 if state.tools else 16}
         if state.titles and rng.random() < 0.28:
             kinds = {"follow_up": 10, "side_title": 1, "side_next": 1.3, "summary": 0.7}
         elif rng.random() < 0.01:

@@ -46,6 +46,27 @@ def binary(rng):
     return rng.choice(FRAMES).format(s=asked), f"{a} {op} {b}", value
 
 
+def ordered(rng):
+    """A sum as an order or with its numbers in another order than the expression's."""
+    a, b = number(rng), number(rng, False)
+    c = a * b
+    asked, expression, value = rng.choice([
+        (rng.choice([f"add {a} and {b}", f"add up {a} and {b}", f"sum up {a} and {b}"]),
+         f"{a} + {b}", a + b),
+        (rng.choice([f"add {b} to {a}", f"take {a} and add {b}", f"{b} more than {a}"]),
+         f"{a} + {b}", a + b),
+        (rng.choice([f"subtract {b} from {a}", f"take {b} away from {a}", f"take {b} off {a}",
+                     f"deduct {b} from {a}", f"{b} less than {a}"]), f"{a} - {b}", a - b),
+        (rng.choice([f"multiply {a} by {b}", f"multiply {a} with {b}", f"{a} multiplied with {b}",
+                     f"multiply {a} and {b}"]), f"{a} * {b}", c),
+        (rng.choice([f"divide {c} by {b}", f"split {c} into {b} equal parts",
+                     f"divide up {c} among {b}", f"how often does {b} go into {c}",
+                     f"how many times does {b} fit into {c}"]), f"{c} / {b}", a)])
+    frame = rng.choice(["{s}", "{s}", "{s}", "please {s}", "can you {s}", "could you {s} for me",
+                        "{s} please", "now {s}", "i want you to {s}", "and {s}"])
+    return frame.format(s=asked), expression, value
+
+
 def ternary(rng):
     a, b, c = (number(rng, False) for _ in range(3))
     form = rng.randrange(5)
@@ -130,8 +151,11 @@ def story(rng):
     have = rng.choice(["i have", who + " has", "there are"])
     form = rng.randrange(5)
     if form == 0:
-        more = rng.choice(["get {b} more", "buy {b} more", "find {b} more", "add {b}"])
-        asked = f"{have} {a} {thing} and {more.format(b=b)}. how many {thing} are there now"
+        more = rng.choice(["get {b} more", "buy {b} more", "find {b} more", "add {b}",
+                           "gets {b} more", "buys another {b}", "finds {b} more", "receive {b}"])
+        now = rng.choice(["how many {t} are there now", "how many now", "how many in all",
+                          "how many {t} is that", "how many does that make"]).format(t=thing)
+        asked = f"{have} {a} {thing} and {more.format(b=b)}. {now}"
         return asked, f"{a} + {b}", a + b
     if form == 1:
         a, b = max(a, b), min(a, b)
@@ -141,7 +165,10 @@ def story(rng):
     if form == 2:
         asked = rng.choice([f"{a} boxes with {b} {thing} each: how many {thing} in all",
                             f"how many {thing} are in {a} boxes of {b}",
-                            f"if one costs {b} euros, what do {a} {thing} cost"])
+                            f"if one costs {b} euros, what do {a} {thing} cost",
+                            f"what do i pay for {a} {thing} at {b} euros each",
+                            f"one of the {thing} weighs {b} grams, what do {a} weigh",
+                            f"{who} buys {a} {thing} for {b} euros apiece. what is the total"])
         return asked, f"{a} * {b}", a * b
     if form == 3:
         a = a * b
@@ -154,7 +181,7 @@ def story(rng):
 
 def sample(rng):
     """(question, expression, result as text)"""
-    kinds = [binary] * 10 + [ternary] * 3 + [words, percent, percent, powers, powers, halves,
+    kinds = [binary] * 10 + [ordered] * 4 + [ternary] * 3 + [words, percent, percent, powers, powers, halves,
                                              halves, story, story, story]
     question, expression, value = rng.choice(kinds)(rng)
     return question, expression, text_of(value)
@@ -162,7 +189,9 @@ def sample(rng):
 
 def small(rng):
     """(question, the sum, result) that can be known by heart."""
-    a, b, op = rng.randrange(13), rng.randrange(13), rng.choice("+-*")
+    a, b, op = rng.randrange(11), rng.randrange(11), rng.choice("+-**")
+    if op == "-" and rng.random() < 0.8:
+        a, b = max(a, b), min(a, b)
     value = {"+": a + b, "-": a - b, "*": a * b}[op]
     if rng.random() < 0.3:
         asked = f"{WORDS[a]} {rng.choice(SIGNS[op][1:])} {WORDS[b]}"

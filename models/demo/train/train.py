@@ -50,7 +50,7 @@ class Batches:
             ids, wanted = [], []
             for text, is_wanted in self.source.conversation(characters):
                 part = self.tokenizer.encode_with_special(text)
-                if (is_wanted and cuts and "<tool_call>" not in text
+                if (is_wanted and cuts and "<tool_call>" not in text and "<think>" not in text
                         and self.source.rng.random() < CUT):
                     part = part[:self.source.rng.randrange(6, 15)]
                 ids += part
