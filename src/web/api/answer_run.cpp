@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <cmath>
 #include <mutex>
 #include <string>
 #include <utility>
 
 #include "service/access/rate_client.h"
+#include "web/api/workers.h"
 
 namespace notso::api {
 namespace {
@@ -183,15 +182,10 @@ asio::awaitable<ApiResult<std::unique_ptr<AnswerRun>>> AnswerRun::start(
   exchange.on_disconnect([weak = std::weak_ptr<State>(state)] {
     if (const auto still = weak.lock()) still->cancel();
   });
-  ApiResult<void> started;
-  if (context.workers) {
-    auto work = [service, state, all = std::move(requests)]() -> asio::awaitable<ApiResult<void>> {
-      co_return start_all(*service, state, all);
-    };
-    started = co_await asio::co_spawn(context.workers, std::move(work), asio::use_awaitable);
-  } else {
-    started = start_all(*service, state, requests);
-  }
+  auto work = [service, state, all = std::move(requests)] {
+    return start_all(*service, state, all);
+  };
+  ApiResult<void> started = co_await on_worker(context, std::move(work));
   if (!started) co_return tl::unexpected(std::move(started.error()));
   co_return run;
 }

@@ -1,6 +1,4 @@
 // POST /v1/messages and /v1/messages/count_tokens.
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 #include <utility>
 
@@ -8,6 +6,7 @@
 #include "web/api/anthropic.h"
 #include "web/api/api_routes.h"
 #include "web/api/handler.h"
+#include "web/api/workers.h"
 
 namespace notso::api {
 namespace {
@@ -25,11 +24,8 @@ ApiResult<std::size_t> prompt_size(const ChatService& service, const ChatRequest
 asio::awaitable<ApiResult<std::size_t>> count(const ApiContext& context,
                                               std::shared_ptr<ChatService> service,
                                               const ChatRequest& request) {
-  if (!context.workers) co_return prompt_size(*service, request);
-  auto work = [service, request]() -> asio::awaitable<ApiResult<std::size_t>> {
-    co_return prompt_size(*service, request);
-  };
-  co_return co_await asio::co_spawn(context.workers, std::move(work), asio::use_awaitable);
+  auto work = [service, request] { return prompt_size(*service, request); };
+  co_return co_await on_worker(context, std::move(work));
 }
 
 asio::awaitable<ApiResult<void>> answer(const ApiContext& context, http::Exchange& exchange,

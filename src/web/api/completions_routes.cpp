@@ -6,6 +6,7 @@
 #include "web/api/handler.h"
 #include "web/api/openai_completions.h"
 #include "web/api/openai_routes.h"
+#include "web/api/workers.h"
 
 namespace notso::api {
 namespace {
@@ -19,8 +20,13 @@ asio::awaitable<ApiResult<void>> complete(const ApiContext& context, http::Excha
   if (!call) co_return tl::unexpected(call.error());
   const auto service = co_await find_model(context, call->model);
   if (!service) co_return tl::unexpected(service.error());
+  auto work = [context, service = *service, body, read = *call]() mutable {
+    const auto prompts = read_prompts(body, context, service->tokenizer(), read);
+    return prompts ? ApiResult<CompletionCall>(std::move(read)) : tl::unexpected(prompts.error());
+  };
+  call = co_await on_worker(context, std::move(work));
+  if (!call) co_return tl::unexpected(call.error());
   const Tokenizer& tokenizer = (*service)->tokenizer();
-  if (auto read = read_prompts(body, context, tokenizer, *call); !read) co_return read;
   auto run = co_await AnswerRun::start(context, exchange, *service, choices_of(*call));
   if (!run) co_return tl::unexpected(std::move(run.error()));
   const AnswerHead head = answer_head("cmpl-", (*service)->info());

@@ -7,6 +7,7 @@
 #include "web/api/handler.h"
 #include "web/api/json_fields.h"
 #include "web/api/ollama.h"
+#include "web/api/workers.h"
 
 namespace notso::api {
 namespace {
@@ -28,7 +29,12 @@ asio::awaitable<ApiResult<void>> answer(const ApiContext& context, http::Exchang
   if (call->model.empty()) call->model = (*service)->info().name;
   const Tokenizer& tokenizer = (*service)->tokenizer();
   // Nobody templates a raw prompt but its writer, so control tokens written in it count.
-  if (!call->raw.empty()) call->request.prompt = tokenizer.encode(call->raw, true);
+  if (!call->raw.empty()) {
+    auto work = [service = *service, raw = call->raw] {
+      return service->tokenizer().encode(raw, true);
+    };
+    call->request.prompt = co_await on_worker(context, std::move(work));
+  }
   if (call->request.messages.empty() && call->request.prompt.empty()) {
     co_await exchange.respond(json_response(ollama_loaded_body(*call)));
     co_return ApiResult<void>();

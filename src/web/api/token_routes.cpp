@@ -8,6 +8,7 @@
 #include "web/api/openai_chat.h"
 #include "web/api/openai_routes.h"
 #include "web/api/token_text.h"
+#include "web/api/workers.h"
 
 namespace notso::api {
 namespace {
@@ -101,7 +102,11 @@ void add_route(http::Router& router, const ApiContext& context, std::string_view
                             if (fields.error()) co_return tl::unexpected(*fields.error());
                             const auto service = co_await find_model(context, name);
                             if (!service) co_return tl::unexpected(service.error());
-                            auto made = answer(**service, body);
+                            // Named, as g++ 12 destroys the captures of a temporary twice.
+                            auto work = [service = *service, body, answer] {
+                              return answer(*service, body);
+                            };
+                            auto made = co_await on_worker(context, std::move(work));
                             if (!made) co_return tl::unexpected(made.error());
                             co_await exchange.respond(json_response(std::move(*made)));
                             co_return ApiResult<void>();

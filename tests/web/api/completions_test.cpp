@@ -1,4 +1,5 @@
 // POST /v1/completions, the models and the routes that show tokens, over scripted tokens.
+#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -154,6 +155,22 @@ TEST_F(Completions, WhatIsNotHereIs501AndNotTriedAgain) {
     EXPECT_EQ(reply.status, 501) << path;
     EXPECT_EQ(reply.header("X-Should-Retry"), "false") << path;
     EXPECT_EQ(error_member(reply, "type"), "not_implemented_error") << path;
+  }
+}
+
+TEST_F(Completions, TokensAreMadeWhereNoConnectionWaits) {
+  boost::asio::io_context worker;
+  context.workers = worker.get_executor();
+  for (const auto& [path, body] : std::vector<std::pair<std::string_view, std::string_view>>{
+           {"/tokenize", R"({"content": "a"})"},
+           {"/detokenize", R"({"tokens": [1]})"},
+           {"/apply-template", R"({"messages": [{"role": "user", "content": "a"}]})"}}) {
+    FakeExchange& exchange = begin("POST", path, body);
+    EXPECT_EQ(exchange.reply.status, 0) << path;
+    worker.restart();
+    worker.run();
+    poll();
+    EXPECT_EQ(exchange.reply.status, 200) << path;
   }
 }
 
