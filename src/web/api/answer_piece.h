@@ -13,11 +13,11 @@
 
 namespace notso::api {
 
-// What one or more tokens of an answer brought.
+// What one or more tokens of an answer, or of its prompt, brought.
 struct AnswerPiece {
   std::size_t choice = 0;               // which of the answers that run together
   std::vector<TokenLogprobs> logprobs;  // of its tokens, where they were asked for
-  std::vector<ChatEvent> events;        // the last one of an answer is Finished
+  std::vector<ChatEvent> events;        // may be none; the last one of an answer is Finished
   std::optional<RequestReport> report;  // comes with Finished
 };
 

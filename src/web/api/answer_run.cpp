@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cmath>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -19,6 +20,9 @@ namespace asio = boost::asio;
 // What a piece takes in memory beside its texts, roughly.
 constexpr std::size_t kPieceBytes = 160;
 constexpr std::chrono::hours kNoKeepAlive{1};
+
+// A prompt's log probabilities come without events, thousands of them.
+constexpr std::size_t kLogprobsTogether = 64;
 
 std::size_t bytes_of(const AnswerPiece& piece) {
   std::size_t bytes = kPieceBytes;
@@ -127,15 +131,21 @@ ChatSinks sinks_of(std::shared_ptr<State> state, std::size_t choice, bool logpro
   const auto piece = std::make_shared<AnswerPiece>();
   piece->choice = choice;
   ChatSinks sinks;
+  const auto hand_over = [state, piece, choice] {
+    state->take(std::exchange(*piece, AnswerPiece{choice, {}, {}, {}}));
+  };
   if (logprobs) {
-    sinks.logprobs = [piece](const TokenLogprobs& token) { piece->logprobs.push_back(token); };
+    sinks.logprobs = [piece, hand_over](const TokenLogprobs& token) {
+      piece->logprobs.push_back(token);
+      if (piece->logprobs.size() >= kLogprobsTogether) hand_over();
+    };
   }
-  sinks.events = [state, piece, choice](std::span<const ChatEvent> events) {
+  sinks.events = [piece, hand_over](std::span<const ChatEvent> events) {
     piece->events.insert(piece->events.end(), events.begin(), events.end());
     if (piece->events.empty()) return;
     // The end waits for the report.
     if (std::holds_alternative<Finished>(piece->events.back())) return;
-    state->take(std::exchange(*piece, AnswerPiece{choice, {}, {}, {}}));
+    hand_over();
   };
   sinks.report = [state, piece](const RequestReport& report) {
     piece->report = report;
@@ -169,8 +179,10 @@ AnswerRun::~AnswerRun() { state_->cancel(); }
 
 asio::awaitable<ApiResult<std::unique_ptr<AnswerRun>>> AnswerRun::start(
     const ApiContext& context, http::Exchange& exchange, std::shared_ptr<ChatService> service,
-    std::vector<ChatRequest> requests) {
-  auto state = std::make_shared<State>(context.stream_bytes_max);
+    std::vector<ChatRequest> requests, bool streamed) {
+  const std::size_t bytes_max =
+      streamed ? context.stream_bytes_max : std::numeric_limits<std::size_t>::max();
+  auto state = std::make_shared<State>(bytes_max);
   state->running = requests.size();
   const http::Request& asked = exchange.request();
   for (ChatRequest& request : requests) {

@@ -1,7 +1,7 @@
 // Runs answers for one exchange: starts them, brings what they tell to the connection's strand, and
 // gives it whole or as a stream. A client that goes away ends its answers within a step.
 //
-//   auto run = co_await AnswerRun::start(context, exchange, service, requests);
+//   auto run = co_await AnswerRun::start(context, exchange, service, requests, streamed);
 //   if (!run) co_return co_await refuse(exchange, run.error());
 //   auto answers = co_await collect(**run);            whole, or:
 //   co_await stream(context, exchange, **run, format);
@@ -24,9 +24,10 @@ class AnswerRun {
  public:
   // Starts one answer for each request, for the exchange's client: refused as a whole, before any
   // of them says anything, where one is. What the requests say about session and cache is set here.
+  // `streamed`: pieces wait for a client that may be slow, so not too many of them may.
   static boost::asio::awaitable<ApiResult<std::unique_ptr<AnswerRun>>> start(
       const ApiContext& context, http::Exchange& exchange, std::shared_ptr<ChatService> service,
-      std::vector<ChatRequest> requests);
+      std::vector<ChatRequest> requests, bool streamed);
 
   ~AnswerRun();
   AnswerRun(const AnswerRun&) = delete;

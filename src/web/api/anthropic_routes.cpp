@@ -41,7 +41,8 @@ asio::awaitable<ApiResult<void>> answer(const ApiContext& context, http::Exchang
     prompt_tokens = *counted;
   }
   std::vector<ChatRequest> requests{call->request};
-  auto run = co_await AnswerRun::start(context, exchange, *service, std::move(requests));
+  auto run =
+      co_await AnswerRun::start(context, exchange, *service, std::move(requests), call->stream);
   if (!run) co_return tl::unexpected(std::move(run.error()));
   const MessagesHead head{random_id("msg_"), (*service)->info().name};
   const Tokenizer& tokenizer = (*service)->tokenizer();

@@ -27,7 +27,8 @@ asio::awaitable<ApiResult<void>> complete(const ApiContext& context, http::Excha
   call = co_await on_worker(context, std::move(work));
   if (!call) co_return tl::unexpected(call.error());
   const Tokenizer& tokenizer = (*service)->tokenizer();
-  auto run = co_await AnswerRun::start(context, exchange, *service, choices_of(*call));
+  auto run =
+      co_await AnswerRun::start(context, exchange, *service, choices_of(*call), call->stream);
   if (!run) co_return tl::unexpected(std::move(run.error()));
   const AnswerHead head = answer_head("cmpl-", (*service)->info());
   if (call->stream) {

@@ -40,7 +40,8 @@ asio::awaitable<ApiResult<void>> answer(const ApiContext& context, http::Exchang
     co_return ApiResult<void>();
   }
   std::vector<ChatRequest> requests{call->request};
-  auto run = co_await AnswerRun::start(context, exchange, *service, std::move(requests));
+  auto run =
+      co_await AnswerRun::start(context, exchange, *service, std::move(requests), call->stream);
   if (!run) co_return tl::unexpected(std::move(run.error()));
   if (call->stream) {
     OllamaLines lines(*call, tokenizer);

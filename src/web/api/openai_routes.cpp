@@ -77,7 +77,8 @@ asio::awaitable<ApiResult<void>> complete_chat(const ApiContext& context, http::
   if (!call) co_return tl::unexpected(call.error());
   const auto service = co_await find_model(context, call->model);
   if (!service) co_return tl::unexpected(service.error());
-  auto run = co_await AnswerRun::start(context, exchange, *service, choices_of(*call));
+  auto run =
+      co_await AnswerRun::start(context, exchange, *service, choices_of(*call), call->stream);
   if (!run) co_return tl::unexpected(std::move(run.error()));
   const AnswerHead head = answer_head("chatcmpl-", (*service)->info());
   if (call->stream) {

@@ -72,7 +72,8 @@ asio::awaitable<ApiResult<void>> respond(const ApiContext& context, http::Exchan
   const auto complete = co_await set_messages(context, exchange, info, *call);
   if (!complete) co_return tl::unexpected(complete.error());
   std::vector<ChatRequest> requests{call->request};
-  auto run = co_await AnswerRun::start(context, exchange, *service, std::move(requests));
+  auto run =
+      co_await AnswerRun::start(context, exchange, *service, std::move(requests), call->stream);
   if (!run) co_return tl::unexpected(std::move(run.error()));
   const ResponseHead head = response_head(info);
   const Tokenizer& tokenizer = (*service)->tokenizer();

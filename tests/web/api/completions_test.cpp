@@ -207,5 +207,15 @@ TEST_F(Completions, ThePromptOfAConversationIsShown) {
   EXPECT_EQ(error_member(post("/apply-template", R"({"messages": []})"), "param"), "messages");
 }
 
+TEST_F(Completions, LogprobsOfALongPromptAreBoundByNoSlowReader) {
+  context.stream_bytes_max = 2000;
+  const std::string body = R"({"prompt": ")" + std::string(300, 'a') +
+                           R"(", "echo": true, "logprobs": 2, "max_tokens": 0})";
+  const Reply reply = post(kPath, body, std::string(299, 'a') + "b<|im_end|>");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const json::value answer = reply.json();
+  EXPECT_THAT(answer.at("choices").at(0).at("logprobs").at("tokens").as_array(), SizeIs(300));
+}
+
 }  // namespace
 }  // namespace notso::api
