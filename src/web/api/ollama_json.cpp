@@ -39,14 +39,6 @@ json::object call_object(const ToolCall& call) {
   return {{"id", call.id}, {"function", std::move(function)}};
 }
 
-json::array logprobs_array(const std::vector<TokenLogprobs>& tokens, const Tokenizer& tokenizer) {
-  json::array list;
-  for (const TokenLogprobs& token : tokens) {
-    if (token.part == TokenPart::kContent) list.push_back(logprob_object(token, tokenizer));
-  }
-  return list;
-}
-
 // What an object of the answer says: some text, some thought, some calls.
 struct Saying {
   std::string_view content;

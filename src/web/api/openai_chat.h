@@ -59,9 +59,9 @@ struct AnswerHead {
 [[nodiscard]] boost::json::object usage_object(std::span<const Usage> choices,
                                                std::size_t per_prompt);
 
-// The entry of one token in logprobs.content.
-[[nodiscard]] boost::json::object logprob_object(const TokenLogprobs& logprobs,
-                                                 const Tokenizer& tokenizer);
+// The entries of logprobs.content: one for each of the tokens that are text of the answer.
+[[nodiscard]] boost::json::array logprobs_array(std::span<const TokenLogprobs> tokens,
+                                                const Tokenizer& tokenizer);
 
 // The whole answer.
 [[nodiscard]] std::string chat_completion(const AnswerHead& head, std::span<const Answer> answers,

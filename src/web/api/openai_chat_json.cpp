@@ -31,11 +31,16 @@ json::object one_logprob(const TokenLogprob& entry, const Tokenizer& tokenizer) 
   return object;
 }
 
+json::object logprob_object(const TokenLogprobs& logprobs, const Tokenizer& tokenizer) {
+  json::object object = one_logprob(logprobs.token, tokenizer);
+  json::array top;
+  for (const TokenLogprob& entry : logprobs.top) top.push_back(one_logprob(entry, tokenizer));
+  object["top_logprobs"] = std::move(top);
+  return object;
+}
+
 json::value logprobs_value(std::span<const TokenLogprobs> tokens, const Tokenizer& tokenizer) {
-  json::array content;
-  for (const TokenLogprobs& token : tokens) {
-    if (token.part == TokenPart::kContent) content.push_back(logprob_object(token, tokenizer));
-  }
+  json::array content = logprobs_array(tokens, tokenizer);
   return json::object{{"content", std::move(content)}, {"refusal", nullptr}};
 }
 
@@ -81,12 +86,12 @@ json::object call_delta(const ToolCallDelta& call) {
 
 }  // namespace
 
-json::object logprob_object(const TokenLogprobs& logprobs, const Tokenizer& tokenizer) {
-  json::object object = one_logprob(logprobs.token, tokenizer);
-  json::array top;
-  for (const TokenLogprob& entry : logprobs.top) top.push_back(one_logprob(entry, tokenizer));
-  object["top_logprobs"] = std::move(top);
-  return object;
+json::array logprobs_array(std::span<const TokenLogprobs> tokens, const Tokenizer& tokenizer) {
+  json::array list;
+  for (const TokenLogprobs& token : tokens) {
+    if (token.part == TokenPart::kContent) list.push_back(logprob_object(token, tokenizer));
+  }
+  return list;
 }
 
 std::string chat_completion(const AnswerHead& head, std::span<const Answer> answers, bool logprobs,

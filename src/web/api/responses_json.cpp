@@ -28,14 +28,6 @@ std::string message_id(const ResponseHead& head, std::size_t number = 1) {
   return item_id("msg_", head, number);
 }
 
-json::array logprobs_array(std::span<const TokenLogprobs> tokens, const Tokenizer& tokenizer) {
-  json::array list;
-  for (const TokenLogprobs& token : tokens) {
-    if (token.part == TokenPart::kContent) list.push_back(logprob_object(token, tokenizer));
-  }
-  return list;
-}
-
 json::object text_part(std::string_view text, json::array logprobs) {
   json::object part{{"type", "output_text"}, {"text", text}};
   part["annotations"] = json::array();
