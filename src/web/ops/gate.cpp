@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "service/access/rate_client.h"
+#include "web/http/form.h"
 
 namespace notso::ops {
 namespace {
@@ -34,7 +35,7 @@ std::optional<std::string> identify(const KeyRing& keys, const http::Request& re
   }
   if (const auto value = request.header("x-api-key")) return keys.find_key(trimmed(*value));
   if (const auto value = request.header("cookie")) {
-    return keys.find_token(cookie_value(*value, kSignInCookie));
+    return keys.find_token(http::cookie_value(*value, kSignInCookie));
   }
   return std::nullopt;
 }
@@ -107,18 +108,5 @@ std::string sign_in_cookie(std::string_view key, bool secure) {
 }
 
 std::string sign_out_cookie(bool secure) { return cookie_text("", secure) + "; Max-Age=0"; }
-
-std::string_view cookie_value(std::string_view header, std::string_view name) {
-  while (!header.empty()) {
-    const std::size_t end = std::min(header.find(';'), header.size());
-    const std::string_view pair = trimmed(header.substr(0, end));
-    header.remove_prefix(std::min(end + 1, header.size()));
-    const std::size_t equals = pair.find('=');
-    if (equals != std::string_view::npos && pair.substr(0, equals) == name) {
-      return pair.substr(equals + 1);
-    }
-  }
-  return {};
-}
 
 }  // namespace notso::ops

@@ -38,7 +38,4 @@ struct GateParts {
 [[nodiscard]] std::string sign_in_cookie(std::string_view key, bool secure);
 [[nodiscard]] std::string sign_out_cookie(bool secure);
 
-// The value of a cookie in a Cookie header; "" if it is not there.
-[[nodiscard]] std::string_view cookie_value(std::string_view header, std::string_view name);
-
 }  // namespace notso::ops

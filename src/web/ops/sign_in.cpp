@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "web/http/target.h"
+#include "web/http/form.h"
 #include "web/ops/gate.h"
 
 namespace notso::ops {
@@ -69,20 +69,12 @@ http::Response redirect(const char* to, std::string cookie = "") {
   return response;
 }
 
-// The field "key" of a posted form; "" if it is not there.
+// The key of a posted form, without what was copied around it; "" if it is not there.
 std::string posted_key(std::string_view body) {
-  while (!body.empty()) {
-    const std::size_t end = std::min(body.find('&'), body.size());
-    const std::string_view pair = body.substr(0, end);
-    body.remove_prefix(std::min(end + 1, body.size()));
-    if (!pair.starts_with("key=")) continue;
-    const auto value = http::percent_decode(pair.substr(4), true);
-    if (!value) return "";
-    const std::size_t first = value->find_first_not_of(" \t\r\n");
-    if (first == std::string::npos) return "";
-    return value->substr(first, value->find_last_not_of(" \t\r\n") - first + 1);
-  }
-  return "";
+  const std::string key = http::Form(body).value("key");
+  const std::size_t first = key.find_first_not_of(" \t\r\n");
+  if (first == std::string::npos) return "";
+  return key.substr(first, key.find_last_not_of(" \t\r\n") - first + 1);
 }
 
 http::Response ask_for_key(const KeyRing& keys) {

@@ -75,7 +75,7 @@ asio::awaitable<void> finish(Ui& ui, http::Exchange& exchange, Outcome outcome,
   std::vector<http::Field> headers;
   if (!outcome.theme.empty()) {
     const bool dark =
-        outcome.theme == "dark" || (outcome.theme == "other" && cookie(request, "theme") != "dark");
+        outcome.theme == "dark" || (outcome.theme == "other" && theme_of(request) != "dark");
     headers.push_back({"Set-Cookie", std::string("theme=") + (dark ? "dark" : "light") +
                                          "; Path=/; Max-Age=31536000; SameSite=Lax"});
   }

@@ -1,7 +1,6 @@
 #include "web/ui/ui_state.h"
 
 #include <boost/json.hpp>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
@@ -19,37 +18,10 @@ using jinja::Value;
 constexpr std::int32_t kChatsShown = 60;
 constexpr std::int32_t kHitsShown = 40;
 
-// A form has a dozen fields; more are dropped.
-constexpr std::size_t kFieldsMax = 64;
-
 // Nothing but what comes from here runs, is drawn or is framed.
 constexpr const char* kContentSecurityPolicy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-std::string form_decoded(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+') {
-      out += ' ';
-    } else if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
-               hex_digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
 
 std::vector<http::Field> html_headers() {
   return {{"Content-Type", "text/html; charset=utf-8"},
@@ -81,52 +53,6 @@ Value starters() {
 
 }  // namespace
 
-Form::Form(std::string_view body) {
-  while (!body.empty() && fields_.size() < kFieldsMax) {
-    const std::size_t end = std::min(body.find('&'), body.size());
-    const std::string_view field = body.substr(0, end);
-    const std::size_t equals = std::min(field.find('='), field.size());
-    fields_.push_back(
-        {form_decoded(field.substr(0, equals)),
-         equals < field.size() ? form_decoded(field.substr(equals + 1)) : std::string()});
-    body.remove_prefix(std::min(end + 1, body.size()));
-  }
-}
-
-const std::string& Form::value(std::string_view name) const {
-  static const std::string empty;
-  for (const http::Field& field : fields_) {
-    if (field.name == name) return field.value;
-  }
-  return empty;
-}
-
-bool Form::has(std::string_view name) const {
-  for (const http::Field& field : fields_) {
-    if (field.name == name) return true;
-  }
-  return false;
-}
-
-std::optional<std::int64_t> Form::integer(std::string_view name) const {
-  return parse_integer(value(name));
-}
-
-std::optional<double> Form::number(std::string_view name) const {
-  const std::string& text = value(name);
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 bool wants_piece(const http::Request& request) { return request.header("HX-Request").has_value(); }
 
 bool from_script(const http::Request& request) { return request.header("X-Notso").has_value(); }
@@ -138,21 +64,12 @@ std::string parameter(const http::Request& request, std::string_view name) {
 }
 
 std::int64_t integer_parameter(const http::Request& request, std::string_view name) {
-  return parse_integer(parameter(request, name)).value_or(0);
+  return http::parse_integer(parameter(request, name)).value_or(0);
 }
 
-std::string cookie(const http::Request& request, std::string_view name) {
-  std::string_view rest = request.header("Cookie").value_or("");
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find(';'), rest.size());
-    std::string_view pair = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    while (pair.starts_with(' ')) pair.remove_prefix(1);
-    if (pair.starts_with(name) && pair.size() > name.size() && pair[name.size()] == '=') {
-      return std::string(pair.substr(name.size() + 1));
-    }
-  }
-  return {};
+std::string_view theme_of(const http::Request& request) {
+  const std::string_view theme = http::cookie_value(request.header("Cookie").value_or(""), "theme");
+  return theme == "light" || theme == "dark" ? theme : "";
 }
 
 int status_of(ErrorCode code) {
@@ -187,8 +104,7 @@ Outcome failed(const Error& error) {
 
 jinja::Dict common_variables(const Ui& ui, const http::Request& request) {
   Dict variables;
-  const std::string theme = cookie(request, "theme");
-  variables.set("theme", Value::string(theme == "light" || theme == "dark" ? theme : ""));
+  variables.set("theme", Value::string(theme_of(request)));
   variables.set("model", model_value(ui.context.model()));
   variables.set("models", models_value(ui.context.models.models()));
   variables.set("commands", commands_value());
@@ -196,7 +112,6 @@ jinja::Dict common_variables(const Ui& ui, const http::Request& request) {
   variables.set("query", Value::string(parameter(request, "q")));
   variables.set("current", Value::string(""));
   variables.set("back", Value::string("/"));
-  variables.set("version", Value::string(ui.context.version));
   return variables;
 }
 

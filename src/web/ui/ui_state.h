@@ -15,6 +15,7 @@
 #include "service/template/value.h"
 #include "web/http/event_queue.h"
 #include "web/http/exchange.h"
+#include "web/http/form.h"
 #include "web/http/static_files.h"
 #include "web/ui/pages.h"
 #include "web/ui/ui_routes.h"
@@ -39,23 +40,7 @@ boost::asio::awaitable<Result<T>> ask(Start start) {
   co_return std::move(batch->front());
 }
 
-// The fields of a posted form (application/x-www-form-urlencoded).
-class Form {
- public:
-  explicit Form(std::string_view body);
-  // The first value of `name`; "" if there is none.
-  [[nodiscard]] const std::string& value(std::string_view name) const;
-  [[nodiscard]] bool has(std::string_view name) const;
-  // The value as a number; nothing if it is not one, whole.
-  [[nodiscard]] std::optional<std::int64_t> integer(std::string_view name) const;
-  [[nodiscard]] std::optional<double> number(std::string_view name) const;
-
- private:
-  std::vector<http::Field> fields_;
-};
-
-// A whole number, nothing else before or after it.
-[[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
+using http::Form;
 
 // Whether htmx asks for a piece of a page, and whether one of our scripts posts.
 [[nodiscard]] bool wants_piece(const http::Request& request);
@@ -65,8 +50,8 @@ class Form {
 [[nodiscard]] std::string parameter(const http::Request& request, std::string_view name);
 [[nodiscard]] std::int64_t integer_parameter(const http::Request& request, std::string_view name);
 
-// A cookie's value; "" if there is none.
-[[nodiscard]] std::string cookie(const http::Request& request, std::string_view name);
+// The theme that was chosen: "light", "dark", or "" while none was.
+[[nodiscard]] std::string_view theme_of(const http::Request& request);
 
 // What a posted action led to. Scripts get it as JSON, forms are sent on.
 struct Outcome {

@@ -159,14 +159,5 @@ TEST_F(GateTest, WhoHasUsedUpTheMinutesTokensWaits) {
   EXPECT_EQ(ask("GET", {}), 0);
 }
 
-TEST(CookieValue, FindsTheWholeNameOnly) {
-  EXPECT_EQ(cookie_value("a=1; b=2;c=3", "b"), "2");
-  EXPECT_EQ(cookie_value("a=1; b=2;c=3", "c"), "3");
-  EXPECT_EQ(cookie_value("ab=1; ba=2", "a"), "");
-  EXPECT_EQ(cookie_value("a", "a"), "");
-  EXPECT_EQ(cookie_value(";;; a==x", "a"), "=x");
-  EXPECT_EQ(cookie_value("", "a"), "");
-}
-
 }  // namespace
 }  // namespace notso::ops
