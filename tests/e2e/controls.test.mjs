@@ -195,6 +195,20 @@ test('/help, /model, /status and /settings open panels that Escape closes', asyn
   await done(page);
 });
 
+test('a panel that does not come opens no empty window', async () => {
+  const page = await chat();
+  await page.route('**/help', (route) => route.fulfill({ status: 500, body: '' }));
+  await page.locator('.sidebar-foot a[aria-label="Help"]').click();
+  await notice(page, 'That did not work (500)');
+  assert.equal(await page.locator('#panel[open]').count(), 0);
+  await page.unroute('**/help');
+  await page.route('**/help', (route) => route.abort());
+  await page.locator('.sidebar-foot a[aria-label="Help"]').click();
+  await notice(page, 'cannot be reached');
+  assert.equal(await page.locator('#panel[open]').count(), 0);
+  await done(page);
+});
+
 test('settings are checked, saved and shown again', async () => {
   const page = await chat();
   await page.locator('.sidebar-foot a[aria-label="Settings"]').click();

@@ -192,6 +192,16 @@ asio::awaitable<void> send_error(Ui& ui, http::Exchange& exchange, Error error) 
     co_await send_outcome(exchange, std::move(outcome));
     co_return;
   }
+  // Of a piece that failed nothing is put into the page, which says why in passing.
+  if (wants_piece(request)) {
+    http::Response response(status,
+                            {{"Content-Type", "text/plain; charset=utf-8"},
+                             {"X-Content-Type-Options", "nosniff"},
+                             {"Cache-Control", "no-store"}},
+                            std::move(error.message));
+    co_await exchange.respond(std::move(response));
+    co_return;
+  }
   Dict variables = common_variables(ui, request);
   const bool missing = error.code == ErrorCode::kNotFound;
   variables.set("heading", Value::string(missing ? "There is no such chat" : "That did not work"));
@@ -199,8 +209,7 @@ asio::awaitable<void> send_error(Ui& ui, http::Exchange& exchange, Error error) 
   variables.set("body", Value::string("error.html"));
   // The list is a courtesy: where the store is what failed, the page comes without it.
   (void)co_await add_chat_list(ui, request, variables);
-  std::string name = wants_piece(request) ? "error.html" : "page.html";
-  co_await send_page(ui, exchange, std::move(name), std::move(variables), status);
+  co_await send_page(ui, exchange, "page.html", std::move(variables), status);
 }
 
 asio::awaitable<void> send_nothing(http::Exchange& exchange) {

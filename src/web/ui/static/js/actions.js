@@ -17,7 +17,8 @@ export function notice(text, { bad = false, undo = '' } = {}) {
     button.addEventListener('click', async () => {
       box.remove();
       const [path, query] = undo.split('?');
-      await act(path, new URLSearchParams(query));
+      const outcome = await act(path, new URLSearchParams(query));
+      if (outcome.said) notice(outcome.said, { bad: true });
       reloadMessages();
     });
     box.append(button);
@@ -98,9 +99,15 @@ export function startActions() {
     const outcome = await act(form.getAttribute('action'), new FormData(form));
     if (outcome.said) notice(outcome.said, { bad: true });
   });
+  // A piece that could not be had comes with a line that says why.
   document.addEventListener('htmx:response:error', (event) => {
-    const status = event.detail.ctx?.response?.status;
-    if (status) notice(`That did not work (${status}).`, { bad: true });
+    const { response, text } = event.detail.ctx;
+    const said = response.headers.get('Content-Type')?.startsWith('text/plain') && text;
+    notice(said || `That did not work (${response.status}).`, { bad: true });
+  });
+  // What a person asked for; what the page asks for by itself is silent.
+  document.addEventListener('htmx:error', (event) => {
+    if (event.target === document.body) notice('The server cannot be reached.', { bad: true });
   });
   // A menu that is open closes when something else is pressed.
   document.addEventListener('click', (event) => {

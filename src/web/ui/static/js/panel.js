@@ -3,10 +3,14 @@ import { act } from './actions.js';
 
 const panel = () => document.getElementById('panel');
 
+// Where the panel does not come, what went wrong has been said and nothing opens.
 export async function openPanel(url) {
   const dialog = panel();
+  const body = document.getElementById('panel-body');
+  body.replaceChildren();
   await window.htmx.ajax('GET', url, { target: '#panel-body', swap: 'innerHTML' });
-  if (!dialog.open) dialog.showModal();
+  if (!body.childElementCount) dialog.close();
+  else if (!dialog.open) dialog.showModal();
 }
 
 // A slider and the number beside it say the same.
