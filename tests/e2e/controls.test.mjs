@@ -41,15 +41,35 @@ test('chats are searched by what was said in them', async () => {
   await done(page);
 });
 
-test('a chat is renamed in its row', async () => {
-  const page = await chat();
+// Opens the form that renames the open chat, and sends it.
+async function rename(page, title) {
   await page.locator('.chat-row.current summary').click();
   await page.locator('.chat-row.current .menu a', { hasText: 'Rename' }).click();
-  await page.fill('.rename-form input[name="title"]', 'A better name');
+  await page.fill('.rename-form input[name="title"]', title);
   await page.press('.rename-form input[name="title"]', 'Enter');
-  await page.locator('.chat-row .title', { hasText: 'A better name' }).waitFor();
+}
+
+test('a chat is renamed in its row, and wherever else its title is', async () => {
+  const page = await chat();
+  await page.locator('#chat-title', { hasText: 'About' }).waitFor();
+  await rename(page, 'A better name');
+  await page.locator('.chat-row.current .title', { hasText: 'A better name' }).waitFor();
+  await page.locator('#chat-title', { hasText: 'A better name' }).waitFor();
+  await page.waitForFunction(() => document.title.startsWith('A better name'));
   await page.reload();
   assert.equal(await page.locator('#chat-title').innerText(), 'A better name');
+  await done(page);
+});
+
+test('a title is counted in characters, and one that cannot be is said to be so', async () => {
+  const page = await chat();
+  await page.locator('#chat-title', { hasText: 'About' }).waitFor();
+  await rename(page, '   ');
+  await notice(page, 'A title has 1 to 200 characters');
+  await page.press('.rename-form input[name="title"]', 'Escape');
+  await page.locator('.chat-row.current .title').waitFor();
+  await rename(page, 'ж'.repeat(200));
+  await page.locator('#chat-title', { hasText: 'ж'.repeat(200) }).waitFor();
   await done(page);
 });
 

@@ -1,4 +1,6 @@
 // The first page and the list of chats.
+#include <algorithm>
+#include <cstddef>
 #include <fmt/format.h>
 
 #include "web/ui/handlers.h"
@@ -12,7 +14,14 @@ using jinja::Value;
 
 namespace {
 
-constexpr std::size_t kTitleBytesMax = 200;
+// As rename.html says.
+constexpr std::ptrdiff_t kTitleCharactersMax = 200;
+
+// How many characters a text of UTF-8 has.
+std::ptrdiff_t characters_of(const std::string& text) {
+  return std::count_if(text.begin(), text.end(),
+                       [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; });
+}
 
 asio::awaitable<Result<Conversation>> chat_of(Ui& ui, const http::Request& request) {
   const std::string owner = request.principal;
@@ -106,10 +115,12 @@ asio::awaitable<void> post_rename(Ui& ui, http::Exchange& exchange) {
   const std::string owner = request.principal;
   const SessionId id = parameter(request, "id");
   const std::string title = Form(request.body).value("title");
-  if (title.find_first_not_of(" \t\r\n") == std::string::npos || title.size() > kTitleBytesMax) {
-    co_await send_error(
-        ui, exchange,
-        {ErrorCode::kInvalidArgument, fmt::format("A title has 1 to {} bytes.", kTitleBytesMax)});
+  if (title.find_first_not_of(" \t\r\n") == std::string::npos ||
+      characters_of(title) > kTitleCharactersMax) {
+    // Named: see http/message.h for what g++ 12 does with an aggregate made in a co_await.
+    Error error{ErrorCode::kInvalidArgument,
+                fmt::format("A title has 1 to {} characters.", kTitleCharactersMax)};
+    co_await send_error(ui, exchange, std::move(error));
     co_return;
   }
   const Result<void> renamed = co_await ask<void>(
