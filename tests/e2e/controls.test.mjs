@@ -229,6 +229,17 @@ test('a panel that does not come opens no empty window', async () => {
   await done(page);
 });
 
+test('a page whose sign-in has ended loads anew, with what is typed', async () => {
+  const page = await chat();
+  await page.fill('#text', 'half a message');
+  await page.evaluate(() => { window.before = true; });
+  await page.route('**/help', (route) => route.fulfill({ status: 401, body: '' }));
+  await page.locator('.sidebar-foot a[aria-label="Help"]').click();
+  await page.waitForFunction(() => !window.before && document.documentElement.dataset.ready === '');
+  assert.equal(await page.inputValue('#text'), 'half a message');
+  await done(page);
+});
+
 test('settings are checked, saved and shown again', async () => {
   const page = await chat();
   await page.locator('.sidebar-foot a[aria-label="Settings"]').click();

@@ -40,10 +40,13 @@ std::optional<std::string> identify(const KeyRing& keys, const http::Request& re
   return std::nullopt;
 }
 
+// Whether a browser opens a page. What an open page asks for, pieces and the stream of events, is
+// none: the form to sign in would be put into it.
 bool is_navigation(const http::Request& request) {
-  const auto accepted = request.header("accept");
-  return (request.method == "GET" || request.method == "HEAD") && accepted &&
-         accepted->find("text/html") != std::string_view::npos;
+  const std::string_view accepted = request.header("accept").value_or("");
+  return (request.method == "GET" || request.method == "HEAD") && !request.header("hx-request") &&
+         accepted.find("text/html") != std::string_view::npos &&
+         accepted.find("text/event-stream") == std::string_view::npos;
 }
 
 http::Response refuse_stranger(const GateParts& parts, const http::Request& request) {

@@ -26,7 +26,7 @@ struct GateParts {
   RateLimiter& tokens;  // charged elsewhere, as tokens are generated
   // The site's error answers (ServerHooks::error).
   std::function<http::Response(const http::Request&, int status, const std::string& message)> error;
-  // Where a person's browser is sent instead of a bare 401; "": nowhere.
+  // Where a browser that opens a page is sent instead of a bare 401; "": nowhere.
   std::string sign_in_path;
 };
 

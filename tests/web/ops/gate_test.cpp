@@ -125,6 +125,13 @@ TEST_F(GateTest, ABrowserIsSentToTheSignInPage) {
   EXPECT_EQ(ask("POST", {{"Accept", "text/html"}}), 401);
 }
 
+TEST_F(GateTest, WhatAnOpenPageAsksForIsRefusedAndNotSentToTheSignInPage) {
+  close();
+  sign_in_path_ = "/login";
+  EXPECT_EQ(ask("GET", {{"Accept", "text/html"}, {"HX-Request", "true"}}), 401);
+  EXPECT_EQ(ask("GET", {{"Accept", "text/html, text/event-stream"}}), 401);
+}
+
 TEST_F(GateTest, HasteIsRefusedWithTheTimeToWait) {
   EXPECT_EQ(ask("POST", {}), 0);
   EXPECT_EQ(ask("POST", {}), 0);

@@ -58,6 +58,14 @@ export function setTheme(theme) {
   document.cookie = `theme=${theme}; path=/; max-age=31536000; samesite=lax`;
 }
 
+// The sign-in that this page was opened with holds no more. Loading the page anew leads to the
+// form; what is typed is there again afterwards.
+export function signInAgain() {
+  const text = document.getElementById('text');
+  addEventListener('pagehide', () => text && sessionStorage.setItem('typed', text.value));
+  location.reload();
+}
+
 // Posts in the background. Gives what the server says, and has said what it can by itself.
 export async function act(url, fields) {
   let outcome;
@@ -67,6 +75,7 @@ export async function act(url, fields) {
       body: new URLSearchParams(fields),
       headers: { 'X-Notso': 'page' },
     });
+    if (response.status === 401) signInAgain();
     outcome = response.headers.get('Content-Type')?.startsWith('application/json')
       ? await response.json()
       : {};
@@ -103,7 +112,8 @@ export function startActions() {
   document.addEventListener('htmx:response:error', (event) => {
     const { response, text } = event.detail.ctx;
     const said = response.headers.get('Content-Type')?.startsWith('text/plain') && text;
-    notice(said || `That did not work (${response.status}).`, { bad: true });
+    if (response.status === 401) signInAgain();
+    else notice(said || `That did not work (${response.status}).`, { bad: true });
   });
   // What a person asked for; what the page asks for by itself is silent.
   document.addEventListener('htmx:error', (event) => {

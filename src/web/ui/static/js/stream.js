@@ -1,5 +1,7 @@
 // The connection that the answers come by. htmx's extension reads it and tries again after 1, 2 and
 // 4 seconds; this says so, and offers a button after the third try.
+import { signInAgain } from './actions.js';
+
 export function startStream() {
   const stream = document.getElementById('stream');
   const state = document.getElementById('link-state');
@@ -31,6 +33,9 @@ export function startStream() {
     }
   });
   stream.addEventListener('htmx:sse:after:connection', () => state.replaceChildren());
+  stream.addEventListener('htmx:sse:error', (event) => {
+    if (event.detail.status === 401) signInAgain();
+  });
   stream.addEventListener('htmx:sse:close', (event) => {
     if (event.detail.reason === 'ended') say('The server cannot be reached.', true);
   });
