@@ -1,7 +1,7 @@
 // A conversation in the browser: sending, streaming, stopping, branching, losing the connection.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
-import { answerText, closeBrowser, closePages, done, openHome, openPage, PageServer, send,
+import { answerText, chatOf, closeBrowser, closePages, done, openHome, openPage, PageServer, send,
   watchFaults } from './lib/page.mjs';
 
 const server = new PageServer();
@@ -303,6 +303,87 @@ test('answering again and editing make branches that can be chosen', async () =>
   await done(page);
 });
 
+test('another version is not chosen while an answer is written', async () => {
+  const page = await home();
+  await send(page, 'a question');
+  await page.locator('.bot button[aria-label="Answer again"]').click();
+  await page.locator('.bot .branches', { hasText: '2 / 2' }).waitFor();
+  await page.waitForFunction(() => !document.querySelector('#messages .busy'));
+  await send(page, 'wait', { wait: false });
+  await page.locator('.md', { hasText: 'then I wait' }).waitFor();
+  await page.locator('.bot').first().locator('button[aria-label="Previous version"]').click();
+  await page.locator('.notice', { hasText: 'An answer is being written' }).waitFor();
+  assert.equal(await page.locator('.turn').count(), 2);
+  await page.press('#text', 'Escape');
+  await page.locator('.stopped', { hasText: 'Stopped' }).waitFor();
+  await page.locator('.bot').first().locator('button[aria-label="Previous version"]').click();
+  await page.waitForFunction(() => document.querySelectorAll('.turn').length === 1);
+  await done(page);
+});
+
+// Hides the page as another tab does, or shows it again.
+const setHidden = (page, hidden) => page.evaluate((value) => {
+  Object.defineProperty(document, 'hidden', { configurable: true, get: () => value });
+  document.dispatchEvent(new Event('visibilitychange'));
+}, hidden);
+
+// A server with a chat of many turns, and the page that shows its end.
+async function longChat(turns) {
+  const texts = Array.from({ length: 2 * turns }, (_, index) => `message ${index + 1}`);
+  const own = new PageServer({ chats: [chatOf('Long', texts)] });
+  await own.start();
+  const page = await openHome(own);
+  await page.locator('.chat-row a', { hasText: 'Long' }).click();
+  await page.waitForURL(/\/chats\//);
+  await page.locator('html[data-ready]').waitFor();
+  return { own, page };
+}
+
+test('earlier messages come above what is read, which stays where it is', async () => {
+  const { own, page } = await longChat(40);
+  const link = page.locator('#earlier a');
+  await link.scrollIntoViewIfNeeded();
+  const top = () => page.locator('#t-21').evaluate(
+    (element) => element.getBoundingClientRect().top);
+  const before = await top();
+  await link.click();
+  await page.locator('#t-1').waitFor({ state: 'attached' });
+  assert.ok(Math.abs(await top() - before) < 2, `${before} became ${await top()}`);
+  await done(page);
+  await own.close();
+});
+
+test('a tab that comes back has all that it had, and what came meanwhile', async () => {
+  const { own, page } = await longChat(40);
+  await page.locator('#earlier a').click();
+  await page.locator('#t-1').waitFor({ state: 'attached' });
+  const last = page.locator('.user').last();
+  await last.hover();
+  await last.locator('a[aria-label="Edit this message"]').click();
+  await page.fill('.edit-form textarea', 'half an edit');
+  const comeBack = async () => {
+    const again = page.waitForResponse(/\/stream\?/);
+    await setHidden(page, false);
+    await again;
+    await page.waitForTimeout(300);
+  };
+  await setHidden(page, true);
+  await comeBack();
+  await page.locator('#link-state:empty').waitFor({ state: 'attached' });
+  assert.equal(await page.locator('.turn').count(), 40);
+  assert.equal(await page.inputValue('.edit-form textarea'), 'half an edit');
+  await setHidden(page, true);
+  const other = await page.context().newPage();
+  await other.goto(page.url());
+  await send(other, 'from elsewhere');
+  await comeBack();
+  await page.locator('.md', { hasText: 'You said: from elsewhere' }).waitFor();
+  assert.equal(await page.locator('.turn').count(), 41);
+  assert.equal(await page.inputValue('.edit-form textarea'), 'half an edit');
+  await done(page);
+  await own.close();
+});
+
 test('two tabs show the same conversation as it goes', async () => {
   const page = await home();
   await send(page, 'one');
@@ -350,6 +431,45 @@ test('after three tries there is a button to connect again', async () => {
   await send(page, 'are you back?');
   assert.equal(await answerText(page), 'You said: are you back?');
   await done(page);
+});
+
+test('a page that is connected again shows that its answer has ended', async () => {
+  const slow = new PageServer({ pauseMs: 300 });
+  await slow.start();
+  const page = await openHome(slow);
+  await send(page, 'wait', { wait: false });
+  await page.locator('.md', { hasText: 'then I wait' }).waitFor();
+  await page.press('#text', 'Escape');
+  await page.locator('.stopped button').waitFor();
+  await page.reload();
+  await page.locator('.stopped button').click();
+  await page.locator('#messages .busy').waitFor();
+  await slow.kill();
+  const button = page.locator('#link-state button');
+  await button.waitFor();
+  await slow.start();
+  const stored = async () => (await page.request.get(page.url())).text();
+  while ((await stored()).includes('class="busy"')) await page.waitForTimeout(200);
+  assert.equal(await page.locator('#messages .busy').count(), 1);
+  await button.click();
+  await page.waitForFunction(() => !document.querySelector('#messages .busy'));
+  await done(page);
+  await slow.close();
+});
+
+test('a page that is opened while the model loads is told of answers all the same', async () => {
+  const own = new PageServer({ loadingMs: 4000, chats: [chatOf('Early', ['hello', 'hi'])] });
+  await own.start();
+  const page = await openHome(own);
+  await page.locator('.chat-row a', { hasText: 'Early' }).click();
+  await page.waitForURL(/\/chats\//);
+  await page.locator('.dot.loading').waitFor();
+  await page.locator('.dot.ready').waitFor();
+  assert.equal(await page.locator('#link-state').innerText(), '');
+  await send(page, 'are you there?');
+  assert.equal(await answerText(page), 'You said: are you there?');
+  await done(page);
+  await own.close();
 });
 
 test('without scripts a message is sent and its answer read', async () => {

@@ -46,11 +46,25 @@ asio::awaitable<std::optional<OpenChat>> chat_or_error(Ui& ui, http::Exchange& e
   co_return std::nullopt;
 }
 
-// The turns that are asked for: the newest, those before one, or those from one on.
-Window window_for(const http::Request& request, const Transcript& transcript, bool whole) {
+// The branches stay as they are while an answer is written: what is shown is what can be stopped.
+Error answering_error() {
+  return Error{ErrorCode::kUnavailable,
+               "An answer is being written: wait for it or stop it, then choose again."};
+}
+
+// The turns of a piece: those before one, or the newest with all that the page has already.
+Window window_for_piece(const http::Request& request, const Transcript& transcript) {
+  const std::int64_t before = integer_parameter(request, "before");
+  if (before != 0) return window_of(transcript, before);
+  std::int64_t first = integer_parameter(request, "first");
+  if (first == 0) first = Form(request.body).integer("first").value_or(0);
+  return window_from(transcript, first);
+}
+
+// The turns of a whole page: the newest, those before one, or those from one on.
+Window window_for_page(const http::Request& request, const Transcript& transcript) {
   const std::int64_t at = integer_parameter(request, "at");
   Window window = window_of(transcript, integer_parameter(request, "before"));
-  if (!whole) return window;
   window.end = transcript.turns().size();
   if (at != 0) {
     const std::vector<Turn>& turns = transcript.turns();
@@ -107,6 +121,11 @@ asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status, st
   Transcript transcript(std::move(open->messages), leaf);
   const std::int64_t at = integer_parameter(request, "at");
   if (at != 0 && transcript.find(at) != nullptr && !transcript.on_path(at)) {
+    if (is_answering(ui, open->chat.id)) {
+      Error error = answering_error();
+      co_await send_error(ui, exchange, std::move(error));
+      co_return;
+    }
     leaf = transcript.newest_leaf(at);
     const std::string owner = request.principal;
     (void)co_await ask<void>([&](auto then) {
@@ -119,7 +138,7 @@ asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status, st
   TurnLook options;
   options.editing = integer_parameter(request, "edit");
   variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
-  set_turns(variables, open->chat.id, transcript, window_for(request, transcript, true), options);
+  set_turns(variables, open->chat.id, transcript, window_for_page(request, transcript), options);
   variables.set("settings", settings_value(settings_of(open->chat)));
   variables.set("composer", composer_value("/chats/" + open->chat.id + "/messages", said, draft));
   co_await send_page(ui, exchange, "chat.html", std::move(variables), status);
@@ -136,7 +155,7 @@ asio::awaitable<void> get_messages(Ui& ui, http::Exchange& exchange) {
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
   Dict variables = common_variables(ui, request);
   variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
-  set_turns(variables, open->chat.id, transcript, window_for(request, transcript, false), {});
+  set_turns(variables, open->chat.id, transcript, window_for_piece(request, transcript), {});
   co_await send_page(ui, exchange, "messages.html", std::move(variables));
 }
 
@@ -259,6 +278,11 @@ asio::awaitable<void> post_leaf(Ui& ui, http::Exchange& exchange) {
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
   if (message != 0 && transcript.find(message) == nullptr) {
     co_await send_missing(ui, exchange);
+    co_return;
+  }
+  if (is_answering(ui, id)) {
+    Error error = answering_error();
+    co_await send_error(ui, exchange, std::move(error));
     co_return;
   }
   const std::int64_t leaf = message == 0 ? 0 : transcript.newest_leaf(message);

@@ -38,26 +38,54 @@ std::optional<ChatEvent> delta_of(const TurnEvent& event) {
 
 }  // namespace
 
-ChatStream::ChatStream(std::shared_ptr<const Pages> pages, SessionId chat, Transcript shown,
-                       bool old, SecondsClock seconds)
+ChatStream::ChatStream(std::shared_ptr<const Pages> pages, SessionId chat, Transcript now,
+                       ShownPage shown, SecondsClock seconds)
     : pages_(std::move(pages)),
       chat_(std::move(chat)),
-      now_(std::move(shown)),
-      shown_leaf_(now_.leaf_id()),
-      old_(old),
+      now_(std::move(now)),
+      page_(shown),
+      shown_leaf_(leaf_of(shown.last)),
       buffer_({}, seconds),
       seconds_(std::move(seconds)) {}
 
+// The end of the path that a page shows whose newest drawn message is `last`.
+std::int64_t ChatStream::leaf_of(std::int64_t last) const {
+  const Turn* turn = now_.turn_of(last);
+  if (turn == nullptr) return last;  // of another branch, or there is none
+  if (turn->answers.empty()) return turn->question->id;
+  if (turn->answer_id() != last) return last;  // the question alone
+  // The line of a reset comes after the last turn; a page that may be old may lack it.
+  const bool at_end = turn == &now_.turns().back() && !(page_.old && now_.ends_with_reset());
+  return at_end ? now_.leaf_id() : turn->answers.back()->id;
+}
+
+Status ChatStream::catch_up() {
+  if (shown_leaf_ != now_.leaf_id()) return show_all();
+  if (!page_.old || now_.turns().empty()) return {};
+  const Turn& last = now_.turns().back();
+  // Of one that is being written the store has less than the page; its snapshot brings the rest.
+  if (last.answers.empty() || last.answers.back()->state == MessageState::kRunning) return {};
+  Dict variables;
+  variables.set("chat", chat_value(chat_));
+  const std::unique_ptr<AnswerView> answer = answer_of(chat_, last);
+  variables.set("turn", turn_value(now_, last, answer.get(), {}));
+  Result<std::string> drawn = pages_->render("turn.html", variables);
+  if (!drawn) return pass_on(drawn);
+  append_partial(pending_.emplace_back(), fmt::format("#t-{}", last.id()), "outerMorph", *drawn);
+  return {};
+}
+
 bool ChatStream::needs_transcript(const TurnEvent& event) const {
   // A snapshot also begins what goes on after it was broken off.
-  return is_about_turn(event) && (!view_messages_.contains(event.message_id) ||
-                                  std::holds_alternative<TurnSnapshot>(event.what));
+  if (std::holds_alternative<TurnSnapshot>(event.what)) return is_about_turn(event);
+  return is_about_turn(event) && !view_messages_.contains(event.message_id) &&
+         !elsewhere_.contains(event.message_id);
 }
 
 Status ChatStream::show_all() {
   Dict variables;
   variables.set("chat", chat_value(chat_));
-  set_turns(variables, chat_, now_, window_of(now_, 0), {});
+  set_turns(variables, chat_, now_, window_from(now_, page_.first), {});
   Result<std::string> drawn = pages_->render("messages.html", variables);
   if (!drawn) return pass_on(drawn);
   std::string& html = pending_.emplace_back();
@@ -69,7 +97,11 @@ Status ChatStream::show_all() {
 
 Status ChatStream::begin_turn(const TurnEvent& event) {
   const Turn* turn = now_.turn_of(event.message_id);
-  if (turn == nullptr) return {};  // of a branch that is not shown, or deleted
+  if (turn == nullptr) {  // of a branch that is not shown, or deleted
+    elsewhere_.insert(event.message_id);
+    return {};
+  }
+  elsewhere_.erase(event.message_id);
   const auto* snapshot = std::get_if<TurnSnapshot>(&event.what);
   if (snapshot == nullptr && view_ != nullptr && turn->answer_id() == view_->id()) {
     view_messages_.insert(event.message_id);  // the turn goes on after a tool
@@ -94,7 +126,7 @@ Status ChatStream::begin_turn(const TurnEvent& event) {
   known.push_back(&newest);
   view_->read(known);
   if (snapshot != nullptr) view_->apply(snapshot->status);
-  const bool shown = first && !old_ && now_.leaf_id() == shown_leaf_;
+  const bool shown = first && !page_.old && now_.leaf_id() == shown_leaf_;
   if (snapshot != nullptr && !view_->running() && shown) {
     (void)view_->value();  // the page has just been made with all of it
     return {};

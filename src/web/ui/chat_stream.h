@@ -1,8 +1,8 @@
 // What a page that watches a conversation is sent: the events of its turns as pieces of HTML.
 //
-// The page says which leaf it shows. A new turn is appended where it follows that leaf; where it
-// does not (a question was edited, another tab chose another branch), the whole list is sent, and
-// the page changes only what differs. Once a turn is drawn, only what changes in it is sent.
+// The page says what it shows. A new turn is appended where it follows that; where it does not (a
+// question was edited, another tab chose another branch), the whole list is sent, and the page
+// changes only what differs. Once a turn is drawn, only what changes in it is sent.
 #pragma once
 
 #include <cstdint>
@@ -22,13 +22,22 @@
 
 namespace notso::ui {
 
+// What a page says that it shows.
+struct ShownPage {
+  std::int64_t first = 0;  // its oldest turn; 0: it has none
+  std::int64_t last = 0;   // the first message of its newest answer, or the question before it
+  bool old = false;        // it has lost its connection, or was made while an answer was running
+};
+
 // One page's stream.
 class ChatStream {
  public:
-  // `shown` is the conversation with the path that the page shows. `old`: what the page shows may
-  // be old, as it has lost its connection or was made while an answer was running.
-  ChatStream(std::shared_ptr<const Pages> pages, SessionId chat, Transcript shown, bool old,
+  // `now` is the conversation as it is stored.
+  ChatStream(std::shared_ptr<const Pages> pages, SessionId chat, Transcript now, ShownPage shown,
              SecondsClock seconds);
+
+  // Brings a page up to date that shows another path, or may be old.
+  Status catch_up();
 
   // Whether the event needs set_transcript() with the conversation as it is now, before push().
   [[nodiscard]] bool needs_transcript(const TurnEvent& event) const;
@@ -36,9 +45,6 @@ class ChatStream {
 
   // Sends the title to wherever it is shown.
   void show_title(const std::string& title);
-
-  // Sends the whole list: for a page whose path is not the conversation's any more.
-  Status show_all();
 
   // Takes in an event. Text waits here until it is worth a redrawing.
   Status push(const TurnEvent& event);
@@ -58,6 +64,8 @@ class ChatStream {
   [[nodiscard]] bool take_ended();
 
  private:
+  [[nodiscard]] std::int64_t leaf_of(std::int64_t last) const;
+  Status show_all();
   void release(std::vector<ChatEvent>& events);
   Status begin_turn(const TurnEvent& event);
   Status draw_turn(const Turn& turn);
@@ -65,12 +73,13 @@ class ChatStream {
   std::shared_ptr<const Pages> pages_;
   SessionId chat_;
   Transcript now_;
-  std::int64_t shown_leaf_;
-  bool old_;
+  ShownPage page_;
+  std::int64_t shown_leaf_;  // where the page's path ends
   StreamBuffer buffer_;
   std::function<double()> seconds_;
   std::unique_ptr<AnswerView> view_;
   std::set<std::int64_t> view_messages_;  // the turn's answers that are known
+  std::set<std::int64_t> elsewhere_;      // answers of branches that are not shown
   std::deque<std::string> pending_;       // updates that come before the answer's changes
   std::uint64_t event_id_ = 0;
   bool ended_ = false;

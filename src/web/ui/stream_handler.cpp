@@ -21,7 +21,7 @@ using Events = http::EventQueue<TurnEvent>;
 // What may wait for one page. A page that cannot take it is cut off, and comes again.
 constexpr std::size_t kQueueBytesMax = std::size_t{4} << 20U;
 
-// How long a draining server lets a page wait for its answer.
+// How often a page that waits looks whether the model is there, or the server leaves.
 constexpr std::chrono::milliseconds kLookAgain{500};
 
 std::size_t bytes_of(const TurnEvent& event) {
@@ -53,40 +53,28 @@ std::size_t bytes_of(const TurnEvent& event) {
 // One page's connection.
 class Connection {
  public:
-  Connection(Ui& ui, http::Exchange& exchange, ChatStream stream, SessionId chat)
+  Connection(Ui& ui, http::Exchange& exchange)
       : ui_(ui),
         exchange_(exchange),
         writer_(exchange),
-        stream_(std::move(stream)),
         owner_(exchange.request().principal),
-        chat_(std::move(chat)) {}
+        chat_(parameter(exchange.request(), "id")) {
+    exchange.on_disconnect([events = events_] { events->close(); });
+  }
 
-  ChatStream& stream() { return stream_; }
-
-  asio::awaitable<void> run(Events& events) {
+  asio::awaitable<void> run() {
     if (!co_await writer_.begin()) co_return;
-    double keep_alive_at = monotonic_s() + kKeepAliveSeconds;
-    while (true) {
-      auto batch = co_await events.pop(wait());
-      if (!batch) break;
-      for (const TurnEvent& event : *batch) {
-        if (!co_await take(event)) co_return;
-      }
-      stream_.poll();
-      if (monotonic_s() >= next_write_) {
-        Result<std::string> html = stream_.take();
-        if (!html) break;
-        if (!html->empty()) {
-          if (!co_await write(std::move(*html))) co_return;
-          keep_alive_at = monotonic_s() + kKeepAliveSeconds;
-        }
-        if (stream_.take_ended() && !co_await write_context()) co_return;
-      }
-      if (monotonic_s() >= keep_alive_at) {
-        if (!co_await writer_.keep_alive()) co_return;
-        keep_alive_at = monotonic_s() + kKeepAliveSeconds;
-      }
-      if (exchange_.draining() && !running()) break;
+    keep_alive_at_ = monotonic_s() + kKeepAliveSeconds;
+    // While the model loads there is nothing to watch; the page waits here for what comes then.
+    while ((turns_ = ui_.context.turns()) == nullptr && !exchange_.draining()) {
+      if (!co_await events_->pop(kLookAgain) || !co_await keep_alive()) co_return;
+    }
+    // Watch first, so that nothing happens between the watching and the reading.
+    if (turns_ != nullptr) {
+      watch_ = turns_->watch(chat_, 0, [events = events_](const TurnEvent& event) {
+        events->push(event, bytes_of(event));
+      });
+      if (!co_await begin() || !co_await pass_on_events()) co_return;
     }
     co_await writer_.finish();
   }
@@ -94,18 +82,53 @@ class Connection {
  private:
   static constexpr double kKeepAliveSeconds = 15;
 
-  bool running() const {
-    const std::shared_ptr<TurnService> turns = ui_.context.turns();
-    if (turns == nullptr) return false;
-    const std::optional<TurnStatus> status = turns->status(chat_);
-    return status && status->phase != TurnPhase::kDone && status->phase != TurnPhase::kStopped &&
-           status->phase != TurnPhase::kFailed;
+  // All of these are false where the page is gone, or is to come again.
+
+  asio::awaitable<bool> begin() {
+    const http::Request& request = exchange_.request();
+    Result<OpenChat> open = co_await open_chat(ui_, request);
+    if (!open) co_return false;
+    ShownPage shown;
+    shown.first = integer_parameter(request, "first");
+    shown.last = integer_parameter(request, "last");
+    shown.old =
+        http::last_event_id(request).has_value() || integer_parameter(request, "running") != 0;
+    Transcript now(std::move(open->messages), open->chat.leaf_id);
+    stream_.emplace(ui_.pages, chat_, std::move(now), shown, monotonic_s);
+    // It may have come since the page was made.
+    if (!open->chat.title.empty()) stream_->show_title(open->chat.title);
+    co_return stream_->catch_up().has_value();
+  }
+
+  asio::awaitable<bool> pass_on_events() {
+    while (true) {
+      auto batch = co_await events_->pop(wait());
+      if (!batch) co_return true;
+      for (const TurnEvent& event : *batch) {
+        if (!co_await take(event)) co_return false;
+      }
+      stream_->poll();
+      if (monotonic_s() >= next_write_) {
+        Result<std::string> html = stream_->take();
+        if (!html) co_return true;
+        if (!html->empty() && !co_await write(std::move(*html))) co_return false;
+        if (stream_->take_ended() && !co_await write_context()) co_return false;
+      }
+      if (!co_await keep_alive()) co_return false;
+      if (exchange_.draining() && !is_answering(ui_, chat_)) co_return true;
+    }
+  }
+
+  asio::awaitable<bool> keep_alive() {
+    if (monotonic_s() < keep_alive_at_) co_return true;
+    keep_alive_at_ = monotonic_s() + kKeepAliveSeconds;
+    co_return co_await writer_.keep_alive();
   }
 
   // How long to wait for an event: until something that waits is due, or a change may be written.
   std::chrono::milliseconds wait() const {
     double seconds = std::chrono::duration<double>(kLookAgain).count();
-    if (const std::optional<double> due = stream_.due_in_s()) seconds = std::min(seconds, *due);
+    if (const std::optional<double> due = stream_->due_in_s()) seconds = std::min(seconds, *due);
     const double gap = next_write_ - monotonic_s();
     if (gap > 0) seconds = std::min(seconds, gap);
     return std::chrono::milliseconds(
@@ -113,25 +136,24 @@ class Connection {
   }
 
   asio::awaitable<bool> take(const TurnEvent& event) {
-    if (stream_.needs_transcript(event)) {
+    if (stream_->needs_transcript(event)) {
       Result<OpenChat> open = co_await open_chat(ui_, exchange_.request());
       if (!open) co_return false;
-      stream_.set_transcript(Transcript(std::move(open->messages), open->chat.leaf_id));
+      stream_->set_transcript(Transcript(std::move(open->messages), open->chat.leaf_id));
     }
-    co_return stream_.push(event).has_value();
+    co_return stream_->push(event).has_value();
   }
 
   asio::awaitable<bool> write(std::string html) {
-    next_write_ = monotonic_s() + stream_.gap_s();
-    co_return co_await writer_.event(std::to_string(stream_.event_id()), "", std::move(html));
+    next_write_ = monotonic_s() + stream_->gap_s();
+    keep_alive_at_ = monotonic_s() + kKeepAliveSeconds;
+    co_return co_await writer_.event(std::to_string(stream_->event_id()), "", std::move(html));
   }
 
   // After a turn: how full the context is now.
   asio::awaitable<bool> write_context() {
-    const std::shared_ptr<TurnService> turns = ui_.context.turns();
-    if (turns == nullptr) co_return true;
     const auto use = co_await ask<TurnService::ContextUse>(
-        [&](auto then) { turns->context_use(owner_, chat_, std::move(then)); });
+        [&](auto then) { turns_->context_use(owner_, chat_, std::move(then)); });
     if (!use) co_return true;
     Dict variables;
     variables.set("context", context_value(*use));
@@ -146,52 +168,26 @@ class Connection {
   Ui& ui_;
   http::Exchange& exchange_;
   http::SseWriter writer_;
-  ChatStream stream_;
   std::string owner_;
   SessionId chat_;
+  std::shared_ptr<Events> events_ = std::make_shared<Events>(kQueueBytesMax);
+  std::shared_ptr<TurnService> turns_;
+  std::unique_ptr<TurnSubscription> watch_;
+  std::optional<ChatStream> stream_;
   double next_write_ = 0;
+  double keep_alive_at_ = 0;
 };
 
 }  // namespace
 
 asio::awaitable<void> get_stream(Ui& ui, http::Exchange& exchange) {
-  const http::Request& request = exchange.request();
-  const SessionId id = parameter(request, "id");
-  // Watch first, so that nothing happens between the reading and the watching.
-  auto events = std::make_shared<Events>(kQueueBytesMax);
-  exchange.on_disconnect([events] { events->close(); });
-  Result<OpenChat> open = co_await open_chat(ui, request);
-  const Result<std::shared_ptr<TurnService>> turns = turns_of(ui);
+  const Result<OpenChat> open = co_await open_chat(ui, exchange.request());
   if (!open) {
     co_await send_error(ui, exchange, open.error());
     co_return;
   }
-  if (!turns) {
-    co_await send_error(ui, exchange, turns.error());
-    co_return;
-  }
-  const std::unique_ptr<TurnSubscription> watch = (*turns)->watch(
-      id, 0, [events](const TurnEvent& event) { events->push(event, bytes_of(event)); });
-  open = co_await open_chat(ui, request);
-  if (!open) {
-    co_await send_error(ui, exchange, open.error());
-    co_return;
-  }
-  const std::int64_t shown = integer_parameter(request, "leaf");
-  const bool again = http::last_event_id(request).has_value();
-  const bool was_running = integer_parameter(request, "running") != 0;
-  const std::int64_t leaf = open->chat.leaf_id;
-  Transcript transcript(open->messages, shown);
-  Connection connection(
-      ui, exchange,
-      ChatStream(ui.pages, id, std::move(transcript), again || was_running, monotonic_s), id);
-  // It may have come since the page was made.
-  if (!open->chat.title.empty()) connection.stream().show_title(open->chat.title);
-  if (shown != leaf || again) {
-    connection.stream().set_transcript(Transcript(std::move(open->messages), leaf));
-    if (!connection.stream().show_all()) co_return;
-  }
-  co_await connection.run(*events);
+  Connection connection(ui, exchange);
+  co_await connection.run();
 }
 
 }  // namespace notso::ui

@@ -240,4 +240,12 @@ Result<std::shared_ptr<TurnService>> turns_of(const Ui& ui) {
                                            : model.reason);
 }
 
+bool is_answering(const Ui& ui, const SessionId& chat) {
+  const std::shared_ptr<TurnService> turns = ui.context.turns();
+  if (turns == nullptr) return false;
+  const std::optional<TurnStatus> status = turns->status(chat);
+  return status && status->phase != TurnPhase::kDone && status->phase != TurnPhase::kStopped &&
+         status->phase != TurnPhase::kFailed;
+}
+
 }  // namespace notso::ui

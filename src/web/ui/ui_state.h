@@ -94,4 +94,7 @@ boost::asio::awaitable<TurnSettings> default_settings(Ui& ui, std::string owner)
 // The turns, or why there are none.
 [[nodiscard]] Result<std::shared_ptr<TurnService>> turns_of(const Ui& ui);
 
+// Whether an answer of the chat is being written.
+[[nodiscard]] bool is_answering(const Ui& ui, const SessionId& chat);
+
 }  // namespace notso::ui

@@ -56,6 +56,14 @@ Value pieces_of(const std::string& snippet) {
 // A number without the digits that binary fractions add: 0.6, not 0.6000000238.
 std::string short_number(float value) { return fmt::format("{:.4g}", value); }
 
+// The place of the turn `id` among the path's, or of the one that follows where it would be.
+std::size_t place_of(const Transcript& transcript, std::int64_t id) {
+  const std::vector<Turn>& turns = transcript.turns();
+  const auto at =
+      std::find_if(turns.begin(), turns.end(), [&](const Turn& turn) { return turn.id() >= id; });
+  return static_cast<std::size_t>(at - turns.begin());
+}
+
 }  // namespace
 
 double monotonic_s() {
@@ -219,14 +227,15 @@ std::unique_ptr<AnswerView> answer_of(const SessionId& chat, const Turn& turn) {
 }
 
 Window window_of(const Transcript& transcript, std::int64_t before) {
-  const std::vector<Turn>& turns = transcript.turns();
-  Window window{0, turns.size()};
-  if (before != 0) {
-    const auto at = std::find_if(turns.begin(), turns.end(),
-                                 [&](const Turn& turn) { return turn.id() >= before; });
-    window.end = static_cast<std::size_t>(at - turns.begin());
-  }
+  Window window{0, transcript.turns().size()};
+  if (before != 0) window.end = place_of(transcript, before);
   window.begin = window.end > kTurnsShown ? window.end - kTurnsShown : 0;
+  return window;
+}
+
+Window window_from(const Transcript& transcript, std::int64_t first) {
+  Window window = window_of(transcript, 0);
+  if (first != 0) window.begin = std::min(window.begin, place_of(transcript, first));
   return window;
 }
 

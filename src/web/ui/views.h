@@ -74,6 +74,8 @@ struct Window {
 
 // The newest turns; or, before the turn `before`, some that precede it.
 [[nodiscard]] Window window_of(const Transcript& transcript, std::int64_t before);
+// The newest turns, and the earlier ones that a page has from its oldest turn `first` on; 0: none.
+[[nodiscard]] Window window_from(const Transcript& transcript, std::int64_t first);
 
 // `turns`, `earlier` and `reset_at_end` of messages.html, for the turns of `window`; and whether
 // one of them is `running`.

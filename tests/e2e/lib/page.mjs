@@ -8,11 +8,13 @@ import { join } from 'node:path';
 
 // The page with scripted answers. It can be killed and started again on the same port and store.
 export class PageServer {
-  // `chats`: conversations to begin with, in the store's JSON.
-  constructor({ pauseMs = 8, chats = [] } = {}) {
+  // `chats`: conversations to begin with, in the store's JSON. `loadingMs`: how long there is no
+  // model after a start.
+  constructor({ pauseMs = 8, loadingMs = 0, chats = [] } = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'notso-e2e-'));
     this.port = 0;
     this.pauseMs = pauseMs;
+    this.loadingMs = loadingMs;
     this.imports = chats.map((chat, index) => {
       const file = join(this.folder, `chat-${index}.json`);
       writeFileSync(file, JSON.stringify({
@@ -24,7 +26,8 @@ export class PageServer {
   async start() {
     const program = process.env.NOTSO_PAGE_SERVER;
     this.process = spawn(program, [String(this.port), join(this.folder, 'chats.db'),
-      String(this.pauseMs), ...this.imports], { stdio: ['ignore', 'pipe', 'inherit'] });
+      String(this.pauseMs), String(this.loadingMs), ...this.imports],
+    { stdio: ['ignore', 'pipe', 'inherit'] });
     this.imports = [];
     this.url = await new Promise((resolve, reject) => {
       let text = '';

@@ -22,8 +22,34 @@ class ChatStreamTest : public testing::Test {
  protected:
   void SetUp() override { pages_ = Pages::load().value(); }
 
-  ChatStream stream(Transcript shown, bool again = false) {
-    return {pages_, "c1", std::move(shown), again, [this] { return now_; }};
+  // For a page that shows all of `now`.
+  ChatStream stream(Transcript now, bool old = false) {
+    ShownPage shown;
+    shown.first = now.turns().front().id();
+    shown.last = now.turns().back().answer_id();
+    shown.old = old;
+    return stream_for(std::move(now), shown);
+  }
+
+  ChatStream stream_for(Transcript now, ShownPage shown) {
+    return {pages_, "c1", std::move(now), shown, [this] { return now_; }};
+  }
+
+  // What a page that shows this is sent to catch up.
+  std::vector<Partial> caught_up(Transcript now, ShownPage shown) {
+    ChatStream page = stream_for(std::move(now), shown);
+    EXPECT_TRUE(page.catch_up());
+    return take(page);
+  }
+
+  // Turns 1, 3, 5, ... with one answer each.
+  static std::vector<StoredMessage> turns(int count) {
+    std::vector<StoredMessage> messages;
+    for (std::int64_t id = 1; id < 2 * count; id += 2) {
+      messages.push_back(question(id, id - 1, "q"));
+      messages.push_back(answer(id + 1, id, "a"));
+    }
+    return messages;
   }
 
   TurnEvent event(std::int64_t message, decltype(TurnEvent::what) what) {
@@ -150,6 +176,62 @@ TEST_F(ChatStreamTest, OnlyAPageThatLostItsConnectionIsSentAFinishedTurn) {
     ASSERT_TRUE(page.push(event(2, snapshot)));
     EXPECT_EQ(take(page).empty(), !again);
   }
+}
+
+TEST_F(ChatStreamTest, AFreshPageThatShowsTheStoredPathIsSentNothing) {
+  EXPECT_THAT(caught_up(Transcript(first_, 2), {.first = 1, .last = 2}), IsEmpty());
+  EXPECT_THAT(caught_up(Transcript({}, 0), {}), IsEmpty());
+}
+
+TEST_F(ChatStreamTest, APageThatComesBackIsSentTheLastTurnAlone) {
+  const std::vector<Partial> sent =
+      caught_up(Transcript(turns(40), 80), {.first = 1, .last = 80, .old = true});
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].target, "#t-79");
+  EXPECT_EQ(sent[0].swap, "outerMorph");
+}
+
+TEST_F(ChatStreamTest, AnAnswerThatIsBeingWrittenIsLeftToItsSnapshot) {
+  EXPECT_THAT(caught_up(Transcript(two_turns(), 4), {.first = 1, .last = 4, .old = true}),
+              IsEmpty());
+}
+
+TEST_F(ChatStreamTest, APageThatMissedATurnIsSentTheListFromItsOldestTurnOn) {
+  const std::vector<Partial> sent =
+      caught_up(Transcript(turns(41), 82), {.first = 3, .last = 80, .old = true});
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent[0].target, "#messages");
+  EXPECT_EQ(sent[0].swap, "innerMorph");
+  EXPECT_THAT(sent[0].content, HasSubstr("id=\"t-3\""));
+  EXPECT_THAT(sent[0].content, HasSubstr("id=\"t-81\""));
+  EXPECT_THAT(sent[0].content, testing::Not(HasSubstr("id=\"t-1\"")));
+}
+
+TEST_F(ChatStreamTest, APageOfAnotherBranchIsSentTheList) {
+  std::vector<StoredMessage> now = first_;
+  now.push_back(answer(3, 1, "other"));
+  EXPECT_THAT(caught_up(Transcript(now, 3), {.first = 1, .last = 2}),
+              Contains(Field(&Partial::target, "#messages")));
+}
+
+TEST_F(ChatStreamTest, APageThatMayHaveMissedAResetIsSentTheList) {
+  std::vector<StoredMessage> now = first_;
+  StoredMessage mark = answer(3, 2, "");
+  mark.message.role = Role::kSystem;
+  now.push_back(mark);
+  EXPECT_THAT(caught_up(Transcript(now, 3), {.first = 1, .last = 2}), IsEmpty());
+  EXPECT_THAT(caught_up(Transcript(now, 3), {.first = 1, .last = 2, .old = true}),
+              Contains(Field(&Partial::content, HasSubstr("remembers from here on"))));
+}
+
+TEST_F(ChatStreamTest, AnAnswerOfAHiddenBranchIsLookedUpOnce) {
+  ChatStream page = stream(Transcript(first_, 2));
+  const TurnEvent begin = status(9, TurnPhase::kGenerating);
+  ASSERT_TRUE(page.needs_transcript(begin));
+  page.set_transcript(Transcript(first_, 2));
+  ASSERT_TRUE(page.push(begin));
+  EXPECT_FALSE(page.needs_transcript(event(9, ContentDelta{"x"})));
+  EXPECT_THAT(take(page), IsEmpty());
 }
 
 TEST_F(ChatStreamTest, TextComesAtOnceAndThenInGroups) {

@@ -1,5 +1,7 @@
-// The chat page with scripted answers: page_server PORT STORE-FILE [PAUSE_MS [CHAT.json...]]. Files
-// are conversations to import. Prints its address, and ends at a signal.
+// The chat page with scripted answers: page_server PORT STORE-FILE [PAUSE_MS [LOADING_MS
+// [CHAT.json...]]]. For LOADING_MS the model is on its way. Files are conversations to import.
+// Prints its address, and ends at a signal.
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -31,12 +33,17 @@ bool import_chat(SessionStore& store, const char* path) {
   return status.has_value();
 }
 
-ui::UiContext page_context(SessionStore& store, const std::shared_ptr<TurnService>& turns) {
+ui::UiContext page_context(SessionStore& store, const std::shared_ptr<TurnService>& turns,
+                           std::chrono::milliseconds loading) {
   ui::UiContext context;
   context.store = &store;
-  context.turns = [turns] { return turns; };
-  context.model = [] {
-    return ui::UiModel{ui::UiModel::State::kReady, "SmolLM3-3B Q4_K_M", "", false};
+  const auto loaded = [at = std::chrono::steady_clock::now() + loading] {
+    return std::chrono::steady_clock::now() >= at;
+  };
+  context.turns = [turns, loaded] { return loaded() ? turns : nullptr; };
+  context.model = [loaded] {
+    const auto state = loaded() ? ui::UiModel::State::kReady : ui::UiModel::State::kLoading;
+    return ui::UiModel{state, "SmolLM3-3B Q4_K_M", "", false};
   };
   context.model_facts = [] {
     return std::vector<ui::UiFact>{{"Model", "SmolLM3-3B"},         {"Quantisation", "Q4_K_M"},
@@ -65,11 +72,13 @@ int main(int argc, char** argv) {
   const std::shared_ptr<TurnService> turns =
       ui::make_scripted_turns(*store, argc > 3 ? std::atoi(argv[3]) : 15);
   turns->recover();
-  for (int i = 4; i < argc; ++i) {
+  const std::chrono::milliseconds loading(argc > 4 ? std::atoi(argv[4]) : 0);
+  for (int i = 5; i < argc; ++i) {
     if (!import_chat(*store, argv[i])) return 1;
   }
   http::Router router;
-  if (const Status added = ui::add_ui_routes(router, page_context(*store, turns)); !added) {
+  if (const Status added = ui::add_ui_routes(router, page_context(*store, turns, loading));
+      !added) {
     std::fprintf(stderr, "%s\n", added.error().message.c_str());
     return 1;
   }

@@ -152,6 +152,8 @@ TEST_F(PagesTest, OnlyTheNewestTurnsOfALongChatAreDrawn) {
   const Window earlier = window_of(transcript, 1941);
   EXPECT_EQ(transcript.turns()[earlier.begin].id(), 1881);
   EXPECT_EQ(transcript.turns()[earlier.end - 1].id(), 1939);
+  EXPECT_EQ(transcript.turns()[window_from(transcript, 1881).begin].id(), 1881);
+  EXPECT_EQ(transcript.turns()[window_from(transcript, 1999).begin].id(), 1941);
 }
 
 }  // namespace

@@ -40,6 +40,11 @@ function expireNotices() {
   }).observe(notices, { childList: true });
 }
 
+// The oldest turn that the page shows; 0 if there is none.
+export function firstTurn() {
+  return document.querySelector('#messages .turn')?.id.slice(2) ?? 0;
+}
+
 export function reloadMessages() {
   const chat = document.getElementById('composer')?.dataset.chat;
   if (!chat) return;
@@ -118,6 +123,11 @@ export function startActions() {
   // What a person asked for; what the page asks for by itself is silent.
   document.addEventListener('htmx:error', (event) => {
     if (event.target === document.body) notice('The server cannot be reached.', { bad: true });
+  });
+  // Who draws the conversation anew keeps the earlier messages that have been asked for.
+  document.addEventListener('htmx:config:request', (event) => {
+    const { target, request } = event.detail.ctx;
+    if (target?.id === 'messages') request.body.set('first', firstTurn());
   });
   // A menu that is open closes when something else is pressed.
   document.addEventListener('click', (event) => {

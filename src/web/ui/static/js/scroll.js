@@ -12,6 +12,20 @@ export function scrollToEnd() {
   box.scrollTop = box.scrollHeight;
 }
 
+// Earlier messages are put in above what is read, which stays where it is.
+function keepPlace(messages) {
+  document.addEventListener('htmx:before:swap', (event) => {
+    const { target, swap } = event.detail.ctx;
+    if (target?.id !== 'earlier' || swap === 'none') return; // none: they could not be had
+    const turn = messages.querySelector('.turn');
+    const top = turn.getBoundingClientRect().top;
+    new MutationObserver((_, observer) => {
+      observer.disconnect();
+      box.scrollTop += turn.getBoundingClientRect().top - top;
+    }).observe(messages, { childList: true });
+  });
+}
+
 export function startScroll() {
   box = document.getElementById('scroll');
   jump = document.getElementById('jump');
@@ -26,6 +40,7 @@ export function startScroll() {
     jump.hidden = distance() < 400;
   }, { passive: true });
   jump.addEventListener('click', scrollToEnd);
+  keepPlace(messages);
   new ResizeObserver(() => {
     if (pinned) box.scrollTop = box.scrollHeight;
   }).observe(messages.parentElement);
