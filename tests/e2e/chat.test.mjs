@@ -147,6 +147,23 @@ test('code and answers are copied as they were written', async () => {
   await done(page);
 });
 
+test('code is copied where the page may not write to the clipboard', async () => {
+  const page = await openPage(server);
+  await page.addInitScript(
+    () => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+  await page.goto(server.url);
+  await send(page, 'markdown');
+  await page.locator('[data-copy-code]').click();
+  await page.locator('#say', { hasText: 'Copied' }).waitFor({ state: 'attached' });
+  await page.focus('#text');
+  await page.keyboard.press('Control+v');
+  assert.match(await page.inputValue('#text'), /^def merge\(intervals\):\n/);
+  await page.evaluate(() => { document.execCommand = () => false; });
+  await page.locator('[data-copy-markdown]').click();
+  await page.locator('.notice', { hasText: 'Could not copy' }).waitFor();
+  await done(page);
+});
+
 test('thoughts show in a block that folds when the answer begins', async () => {
   const page = await home();
   await send(page, 'begin');

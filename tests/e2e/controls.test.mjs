@@ -136,6 +136,17 @@ test('the menu of commands filters, moves, completes and closes', async () => {
   await done(page);
 });
 
+test('what the server takes for a command is none of the messages', async () => {
+  const page = await chat();
+  await command(page, ' /help');
+  await page.locator('#panel[open]', { hasText: 'Stream John' }).waitFor();
+  assert.equal(await page.locator('#pending .bubble').count(), 0);
+  await page.keyboard.press('Escape');
+  await send(page, '/usr/bin is a path');
+  assert.equal(await answerText(page), 'You said: /usr/bin is a path');
+  await done(page);
+});
+
 test('an unknown command is said to be unknown and kept', async () => {
   const page = await chat();
   await command(page, '/frobnicate now');
@@ -354,6 +365,21 @@ test('everything is reached by the keyboard alone', async () => {
   assert.equal(await page.evaluate(() => document.activeElement.id), 'text');
   await page.keyboard.press('Alt+n');
   await page.waitForURL(`${server.url}/`);
+  await done(page);
+});
+
+test('keys that put characters together stay the input method\'s', async () => {
+  const page = await chat();
+  await page.fill('#text', 'typed');
+  // Whether the page takes a key for itself.
+  const taken = (init) => page.locator('#text').evaluate((element, options) =>
+    !element.dispatchEvent(new KeyboardEvent('keydown',
+      { bubbles: true, cancelable: true, ...options })), init);
+  assert.equal(await taken({ key: 'Dead', code: 'KeyN', altKey: true }), false);
+  assert.equal(await taken({ key: 'ś', code: 'KeyS', altKey: true }), false);
+  assert.equal(await taken({ key: 'Enter', code: 'Enter', keyCode: 229 }), false);
+  assert.equal(await page.inputValue('#text'), 'typed');
+  assert.equal(await taken({ key: 's', code: 'KeyS', altKey: true }), true);
   await done(page);
 });
 

@@ -22,10 +22,12 @@ constexpr std::array kCommands = {
     Command{CommandKind::kRegenerate, "regenerate", "", "Answer the last message again", true},
 };
 
+constexpr std::string_view kSpaces = " \t\r\n";
+
 std::string_view trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  const std::size_t first = text.find_first_not_of(kSpaces);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+  return text.substr(first, text.find_last_not_of(kSpaces) - first + 1);
 }
 
 }  // namespace
@@ -38,7 +40,8 @@ ParsedCommand parse_command(std::string_view text) {
   if (text.size() < 2 || text[0] != '/') return parsed;
   std::size_t end = 1;
   while (end < text.size() && ((text[end] | 0x20) >= 'a' && (text[end] | 0x20) <= 'z')) ++end;
-  if (end == 1 || (end < text.size() && text[end] != ' ' && text[end] != '\n')) return parsed;
+  const bool whole = end == text.size() || kSpaces.find(text[end]) != std::string_view::npos;
+  if (end == 1 || !whole) return parsed;
   for (const char c : text.substr(1, end - 1)) parsed.name += static_cast<char>(c | 0x20);
   parsed.argument = trimmed(text.substr(end));
   parsed.what = ParsedCommand::What::kUnknown;

@@ -31,6 +31,12 @@ TEST(CommandsTest, AnUnknownWordIsSaidToBeUnknown) {
   EXPECT_EQ(parsed.name, "frobnicate");
 }
 
+TEST(CommandsTest, SpacesAndNewLinesOfAnyKindMayStandAroundAName) {
+  for (const char* text : {" /help", "\n/help", "/help\r\nme", "/help\tme", "\t/HELP "}) {
+    EXPECT_EQ(parse_command(text).name, "help") << text;
+  }
+}
+
 TEST(CommandsTest, PathsAndFractionsAreText) {
   for (const char* text : {"/usr/bin/env", "1/2", "/", "//x", "/9", "hello /help", ""}) {
     EXPECT_EQ(parse_command(text).what, What::kText) << text;

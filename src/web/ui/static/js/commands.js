@@ -64,7 +64,6 @@ export function startCommands(text, send) {
     }
     const written = `/${name}${argument ? ' ' : ''}`;
     text.value = before + written + after;
-    text.setSelectionRange(from + written.length, from + written.length);
     const caret = before.length + written.length;
     text.setSelectionRange(caret, caret);
     text.focus();

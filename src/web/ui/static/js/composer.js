@@ -3,6 +3,9 @@ import { act } from './actions.js';
 import { startCommands } from './commands.js';
 import { scrollToEnd } from './scroll.js';
 
+// What the server takes for a command, whether there is one of that name or not.
+const commandLike = /^[ \t\r\n]*\/[a-z]+([ \t\r\n]|$)/i;
+
 let form;
 let text;
 let said;
@@ -38,6 +41,10 @@ function showPending(value) {
   scrollToEnd();
 }
 
+// Whether a key belongs to an input method that puts characters together. Safari ends that before
+// it tells of the Enter that did; 229 is the code that such keys have everywhere.
+export const composing = (event) => event.isComposing || event.keyCode === 229;
+
 export async function send(value = text.value) {
   if (waiting || !value.trim()) return;
   if (sending) {
@@ -60,7 +67,7 @@ async function post(value) {
   const fields = new FormData(form);
   fields.set('text', value);
   fields.set('key', crypto.randomUUID?.() ?? String(Math.random()));
-  const command = value.startsWith('/');
+  const command = commandLike.test(value);
   const kept = text.value;
   said.textContent = '';
   if (!command) showPending(value);
@@ -91,7 +98,7 @@ export function startComposer() {
     fit();
   });
   text.addEventListener('keydown', (event) => {
-    if (event.isComposing || menu.handle(event)) return;
+    if (composing(event) || menu.handle(event)) return;
     if (event.key === 'Enter' && !event.shiftKey) {
       event.preventDefault();
       send();

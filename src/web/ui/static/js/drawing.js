@@ -1,5 +1,7 @@
 // What is drawn in closed blocks after they have come: colours in code, formulas, copied text. The
 // libraries for it are loaded when the first block needs them.
+import { notice } from './actions.js';
+
 const assets = document.body.dataset.assets;
 
 const aliases = {
@@ -86,23 +88,53 @@ function copied(button) {
   setTimeout(() => use.setAttribute('href', before), 1500);
 }
 
-async function copy(button) {
-  let text;
-  if (button.dataset.copyMarkdown) {
-    text = fetch(button.dataset.copyMarkdown).then((response) => response.text());
-  } else if (button.dataset.copy) {
-    text = document.querySelector(button.dataset.copy).textContent;
+// Pages that came without TLS, but for this machine's own, have no clipboard to write to; there a
+// selection can be copied as by Ctrl+C.
+function copySelected(text) {
+  const focused = document.activeElement;
+  const box = document.createElement('textarea');
+  box.value = text;
+  box.className = 'hidden-text';
+  document.body.append(box);
+  box.focus({ preventScroll: true });
+  box.select();
+  const done = document.execCommand('copy');
+  box.remove();
+  focused?.focus();
+  if (!done) throw new Error('the browser does not copy');
+}
+
+// Puts text on the clipboard that may yet have to come; Safari asks that the writing begins while
+// the button is pressed.
+async function write(text) {
+  if (!navigator.clipboard) {
+    copySelected(await text);
+  } else if (typeof text === 'string' || !window.ClipboardItem) {
+    await navigator.clipboard.writeText(await text);
   } else {
-    text = button.closest('.code').querySelector('code').textContent;
+    const blob = text.then((words) => new Blob([words], { type: 'text/plain' }));
+    await navigator.clipboard.write([new ClipboardItem({ 'text/plain': blob })]);
   }
-  await navigator.clipboard.writeText(await text);
+}
+
+async function fetchText(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`the server says ${response.status}`);
+  return response.text();
+}
+
+async function copy(button) {
+  const { copy: selector, copyMarkdown } = button.dataset;
+  if (copyMarkdown) await write(fetchText(copyMarkdown));
+  else if (selector) await write(document.querySelector(selector).textContent);
+  else await write(button.closest('.code').querySelector('code').textContent);
   copied(button);
 }
 
 export function startDrawing() {
   document.addEventListener('click', (event) => {
     const button = event.target.closest('[data-copy], [data-copy-markdown], [data-copy-code]');
-    if (button) copy(button).catch(() => {});
+    if (button) copy(button).catch(() => notice('Could not copy.', { bad: true }));
   });
   const messages = document.getElementById('messages');
   if (!messages) return;

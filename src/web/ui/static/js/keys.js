@@ -1,4 +1,6 @@
 // The keyboard's ways around the page.
+import { composing } from './composer.js';
+
 const typing = (element) => element.matches('input, textarea, select, [contenteditable]');
 
 export function startKeys() {
@@ -20,8 +22,9 @@ export function startKeys() {
       return;
     }
     if (event.altKey && !event.ctrlKey && !event.metaKey) {
+      // Where Alt writes letters of its own (macOS, Polish layouts) it goes on doing so.
       const name = { KeyN: '.new-chat', KeyS: '#search' }[event.code];
-      if (!name) return;
+      if (!name || !/^[ns]$/i.test(event.key)) return;
       event.preventDefault();
       const element = document.querySelector(name);
       if (name === '#search') element.focus();
@@ -33,7 +36,7 @@ export function startKeys() {
       document.getElementById('text')?.focus();
     }
     // Enter sends an edited message as it sends a new one.
-    if (event.key === 'Enter' && !event.shiftKey && !event.isComposing &&
+    if (event.key === 'Enter' && !event.shiftKey && !composing(event) &&
         event.target.closest('.edit-form textarea')) {
       event.preventDefault();
       event.target.form.requestSubmit();
