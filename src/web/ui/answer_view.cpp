@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "web/ui/html.h"
+#include "web/ui/views.h"
 
 namespace notso::ui {
 namespace {
@@ -359,10 +360,8 @@ jinja::Value AnswerView::value() {
 
 Result<std::string> AnswerView::draw(const Pages& pages, const std::string& name,
                                      jinja::Value part) {
-  Dict chat;
-  chat.set("id", Value::string(chat_id_));
   Dict variables;
-  variables.set("chat", Value::dict(std::move(chat)));
+  variables.set("chat", chat_value(chat_id_));
   variables.set("part", std::move(part));
   return pages.render(name, variables);
 }
@@ -402,10 +401,8 @@ Result<std::string> AnswerView::changes(const Pages& pages) {
   const bool end = std::exchange(end_changed_, false);
   const bool followups = std::exchange(followups_changed_, false);
   if (!status && !end && !followups) return html;
-  Dict chat;
-  chat.set("id", Value::string(chat_id_));
   Dict variables;
-  variables.set("chat", Value::dict(std::move(chat)));
+  variables.set("chat", chat_value(chat_id_));
   variables.set("a", Value::dict(frame_value()));
   struct Piece {
     bool due;

@@ -25,14 +25,6 @@ std::string random_key() {
   return key;
 }
 
-Value chat_value(const Conversation& chat, std::int64_t leaf) {
-  Dict entries;
-  entries.set("id", Value::string(chat.id));
-  entries.set("title", Value::string(title_of(chat.title)));
-  entries.set("leaf", Value::integer(leaf));
-  return Value::dict(std::move(entries));
-}
-
 asio::awaitable<void> send_missing(Ui& ui, http::Exchange& exchange) {
   const Error error{ErrorCode::kNotFound, "There is no such message."};
   co_await send_error(ui, exchange, error);
@@ -137,7 +129,7 @@ asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status, st
   }
   TurnLook options;
   options.editing = integer_parameter(request, "edit");
-  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  variables.set("chat", chat_value(open->chat.id, open->chat.title));
   set_turns(variables, open->chat.id, transcript, window_for_page(request, transcript), options);
   variables.set("settings", settings_value(settings_of(open->chat)));
   variables.set("composer", composer_value("/chats/" + open->chat.id + "/messages", said, draft));
@@ -154,7 +146,7 @@ asio::awaitable<void> get_messages(Ui& ui, http::Exchange& exchange) {
   if (!open) co_return;
   const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
   Dict variables = common_variables(ui, request);
-  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  variables.set("chat", chat_value(open->chat.id, open->chat.title));
   set_turns(variables, open->chat.id, transcript, window_for_piece(request, transcript), {});
   co_await send_page(ui, exchange, "messages.html", std::move(variables));
 }
@@ -170,7 +162,7 @@ asio::awaitable<void> get_turn(Ui& ui, http::Exchange& exchange) {
     co_return;
   }
   Dict variables = common_variables(ui, request);
-  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  variables.set("chat", chat_value(open->chat.id, open->chat.title));
   const std::unique_ptr<AnswerView> answer = answer_of(open->chat.id, *turn);
   variables.set("turn", turn_value(transcript, *turn, answer.get(), {}));
   co_await send_page(ui, exchange, "turn.html", std::move(variables));
@@ -190,7 +182,7 @@ asio::awaitable<void> get_edit(Ui& ui, http::Exchange& exchange) {
   question.set("id", Value::integer(message->id));
   question.set("text", Value::string(message->message.content));
   Dict variables = common_variables(ui, request);
-  variables.set("chat", chat_value(open->chat, transcript.leaf_id()));
+  variables.set("chat", chat_value(open->chat.id, open->chat.title));
   variables.set("q", Value::dict(std::move(question)));
   co_await send_page(ui, exchange, "edit.html", std::move(variables));
 }

@@ -18,12 +18,6 @@ using jinja::Value;
 constexpr double kGapSeconds = 0.1;
 constexpr double kOpenBytesPerSecond = 40'000;
 
-Value chat_value(const SessionId& id) {
-  Dict chat;
-  chat.set("id", Value::string(id));
-  return Value::dict(std::move(chat));
-}
-
 // Events that are no turn's own, or say nothing that has to be drawn in a place of its own.
 bool is_about_turn(const TurnEvent& event) {
   return !std::holds_alternative<TurnTitle>(event.what) && event.message_id != 0;

@@ -41,7 +41,7 @@ Value notice_value(const std::string& text, const std::string& undo) {
 asio::awaitable<void> send_row(Ui& ui, http::Exchange& exchange, const Conversation& chat) {
   const http::Request& request = exchange.request();
   Dict variables = common_variables(ui, request);
-  variables.set("row", row_value(chat.id, chat.title));
+  variables.set("row", chat_value(chat.id, chat.title));
   variables.set("current", Value::string(parameter(request, "current")));
   co_await send_page(ui, exchange, "renamed.html", std::move(variables));
 }
@@ -98,7 +98,7 @@ asio::awaitable<void> get_rename(Ui& ui, http::Exchange& exchange) {
     co_return;
   }
   Dict variables = common_variables(ui, request);
-  variables.set("row", row_value(chat->id, chat->title));
+  variables.set("row", chat_value(chat->id, chat->title));
   variables.set("current", Value::string(parameter(request, "current")));
   if (wants_piece(request)) {
     co_await send_page(ui, exchange, "rename.html", std::move(variables));

@@ -39,13 +39,6 @@ std::string read_settings(const Form& form, TurnSettings& settings) {
   return {};
 }
 
-Value chat_value(const Conversation& chat) {
-  Dict entries;
-  entries.set("id", Value::string(chat.id));
-  entries.set("title", Value::string(title_of(chat.title)));
-  return Value::dict(std::move(entries));
-}
-
 }  // namespace
 
 asio::awaitable<void> send_panel(Ui& ui, http::Exchange& exchange, const char* name,
@@ -76,7 +69,7 @@ asio::awaitable<void> get_settings(Ui& ui, http::Exchange& exchange) {
       co_await send_error(ui, exchange, chat.error());
       co_return;
     }
-    variables.set("chat", chat_value(*chat));
+    variables.set("chat", chat_value(chat->id, chat->title));
     variables.set("settings", settings_value(settings_of(*chat)));
     variables.set("back", Value::string("/chats/" + id));
   }

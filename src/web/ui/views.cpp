@@ -72,11 +72,11 @@ double monotonic_s() {
 
 std::string title_of(const std::string& title) { return title.empty() ? "New chat" : title; }
 
-jinja::Value row_value(const SessionId& id, const std::string& title) {
-  Dict row;
-  row.set("id", Value::string(id));
-  row.set("title", Value::string(title_of(title)));
-  return Value::dict(std::move(row));
+jinja::Value chat_value(const SessionId& id, const std::string& title) {
+  Dict chat;
+  chat.set("id", Value::string(id));
+  chat.set("title", Value::string(title_of(title)));
+  return Value::dict(std::move(chat));
 }
 
 jinja::Value groups_value(std::span<const Conversation> chats, std::int64_t now_s) {
@@ -95,7 +95,7 @@ jinja::Value groups_value(std::span<const Conversation> chats, std::int64_t now_
     const std::string next = group_of(chat.updated_ms / 1000, midnight);
     if (next != name) close();
     name = next;
-    rows.push_back(row_value(chat.id, chat.title));
+    rows.push_back(chat_value(chat.id, chat.title));
   }
   close();
   return Value::list(std::move(groups));

@@ -22,8 +22,8 @@ inline constexpr std::size_t kTurnsShown = 30;
 // A title, or what stands for it while there is none.
 [[nodiscard]] std::string title_of(const std::string& title);
 
-// One row of the list: `row` of chat_row.html.
-[[nodiscard]] jinja::Value row_value(const SessionId& id, const std::string& title);
+// `chat` of the templates, and `row` of chat_row.html; pieces of a conversation need no title.
+[[nodiscard]] jinja::Value chat_value(const SessionId& id, const std::string& title = "");
 
 // The list, cut by how long ago: `groups` of chat_list.html. `now_s` is unix time; days are those
 // of the local clock.

@@ -100,7 +100,7 @@ TEST_F(PagesTest, TitlesQuestionsAndSnippetsAreEscaped) {
   all.set("hits", hits_value({&hit, 1}));
   EXPECT_THAT(render("chat_list.html", all), Not(HasSubstr("<script")));
   const Transcript transcript({question(1, 0, bad), answer(2, 1, bad)}, 2);
-  all.set("chat", row_value("c1", "Title"));
+  all.set("chat", chat_value("c1", "Title"));
   set_turns(all, "c1", transcript, window_of(transcript, 0), {});
   const std::string html = render("messages.html", all);
   EXPECT_THAT(html, Not(HasSubstr("<script")));
@@ -143,7 +143,7 @@ TEST_F(PagesTest, OnlyTheNewestTurnsOfALongChatAreDrawn) {
   }
   const Transcript transcript(messages, 2000);
   Dict all = variables();
-  all.set("chat", row_value("c1", "Title"));
+  all.set("chat", chat_value("c1", "Title"));
   set_turns(all, "c1", transcript, window_of(transcript, 0), {});
   const std::string html = render("messages.html", all);
   EXPECT_THAT(html, HasSubstr("id=\"t-1999\""));
