@@ -4,12 +4,11 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <functional>
-#include <memory>
 #include <utility>
 
 #include "service/chat/content.h"
 #include "web/api/api_context.h"
-#include "web/http/event_queue.h"
+#include "web/http/ask.h"
 
 namespace notso::api {
 namespace {
@@ -21,19 +20,6 @@ constexpr std::int64_t kKeptSeconds = std::int64_t{30} * 24 * 3600;
 constexpr std::array<std::string_view, 4> kRoles = {"system", "user", "assistant", "tool"};
 
 std::string name_of(const std::string& id) { return "response/" + id; }
-
-// Waits on the connection's strand for what the store answers on its own thread.
-template <class T>
-asio::awaitable<Result<T>> answer_of(std::function<void(SessionStore::Then<T>)> ask) {
-  const auto queue = std::make_shared<http::EventQueue<Result<T>>>(1);
-  ask([queue](Result<T> result) { queue->push(std::move(result), 1); });
-  auto results = co_await queue->pop();
-  if (!results) {
-    Result<T> lost = fail(ErrorCode::kInternal, "the store has not answered");
-    co_return lost;
-  }
-  co_return std::move(results->front());
-}
 
 ApiError behind(Error error, const std::string& id) {
   ApiError out(std::move(error));
@@ -76,7 +62,7 @@ asio::awaitable<ApiResult<void>> keep_response(SessionStore& store, std::string 
   const std::function<void(SessionStore::Then<void>)> ask = [&](SessionStore::Then<void> then) {
     store.put_value(std::move(owner), name_of(id), std::move(value), expires_ms, std::move(then));
   };
-  auto kept = co_await answer_of<void>(ask);
+  auto kept = co_await http::ask<void>(ask);
   if (!kept) co_return tl::unexpected(behind(std::move(kept.error()), id));
   co_return ApiResult<void>();
 }
@@ -87,7 +73,7 @@ asio::awaitable<ApiResult<KeptResponse>> find_response(SessionStore& store, std:
       [&](SessionStore::Then<std::string> then) {
         store.get_value(std::move(owner), name_of(id), std::move(then));
       };
-  auto value = co_await answer_of<std::string>(ask);
+  auto value = co_await http::ask<std::string>(ask);
   if (!value) co_return tl::unexpected(behind(std::move(value.error()), id));
   const std::size_t first = value->find('\n');
   const std::size_t second = value->find('\n', first + 1);
@@ -110,7 +96,7 @@ asio::awaitable<ApiResult<void>> forget_response(SessionStore& store, std::strin
   const std::function<void(SessionStore::Then<void>)> ask = [&](SessionStore::Then<void> then) {
     store.delete_value(std::move(owner), name_of(id), std::move(then));
   };
-  auto gone = co_await answer_of<void>(ask);
+  auto gone = co_await http::ask<void>(ask);
   if (!gone) co_return tl::unexpected(behind(std::move(gone.error()), id));
   co_return ApiResult<void>();
 }

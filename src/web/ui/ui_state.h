@@ -13,7 +13,7 @@
 
 #include "base/result.h"
 #include "service/template/value.h"
-#include "web/http/event_queue.h"
+#include "web/http/ask.h"
 #include "web/http/exchange.h"
 #include "web/http/form.h"
 #include "web/http/static_files.h"
@@ -29,17 +29,7 @@ struct Ui {
   http::StaticFiles files;
 };
 
-// Waits for a call that answers through a callback:
-//   co_await ask<Conversation>([&](auto then) { store.get(owner, id, then); })
-template <class T, class Start>
-boost::asio::awaitable<Result<T>> ask(Start start) {
-  auto queue = std::make_shared<http::EventQueue<Result<T>>>(1);
-  start([queue](Result<T> result) { queue->push(std::move(result), 1); });
-  auto batch = co_await queue->pop();
-  if (!batch) co_return fail(ErrorCode::kInternal, "there was no answer");
-  co_return std::move(batch->front());
-}
-
+using http::ask;
 using http::Form;
 
 // Whether htmx asks for a piece of a page, and whether one of our scripts posts.
