@@ -30,10 +30,6 @@ asio::awaitable<bool> SseWriter::raw(std::string events) {
   co_return co_await exchange_.write(std::move(events));
 }
 
-asio::awaitable<bool> SseWriter::retry(std::chrono::milliseconds time) {
-  co_return co_await raw("retry: " + std::to_string(time.count()) + "\n\n");
-}
-
 asio::awaitable<bool> SseWriter::keep_alive() { co_return co_await raw(": keep-alive\n\n"); }
 
 asio::awaitable<void> SseWriter::finish() { co_await exchange_.finish(); }

@@ -29,8 +29,6 @@ class SseWriter {
   boost::asio::awaitable<bool> data(std::string data);
   // Text made by to_text, perhaps of several events, in one piece.
   boost::asio::awaitable<bool> raw(std::string events);
-  // How long a client waits before it connects again.
-  boost::asio::awaitable<bool> retry(std::chrono::milliseconds time);
   // A line that clients ignore, for proxies and dead connections to notice.
   boost::asio::awaitable<bool> keep_alive();
   boost::asio::awaitable<void> finish();

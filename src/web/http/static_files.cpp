@@ -1,7 +1,6 @@
 #include "web/http/static_files.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "web/http/text.h"
@@ -58,20 +57,10 @@ const StaticFile* StaticFiles::find(std::string_view path) const {
 }
 
 Response StaticFiles::answer(const Request& request, const StaticFile& file) {
-  struct Form {
-    std::string_view coding;
-    std::string_view bytes;
-  };
-  const std::string_view accepted = request.header("accept-encoding").value_or("");
-  Form best{"", file.bytes};
-  for (const Form& form : {Form{"br", file.brotli}, Form{"gzip", file.gzip}}) {
-    if (form.bytes.empty() || form.bytes.size() >= best.bytes.size()) continue;
-    if (accepts_encoding(accepted, form.coding)) best = form;
-  }
-  // Forms differ in their bytes, so they differ in their tags.
-  std::string tag = "\"" + file.hash;
-  if (!best.coding.empty()) tag.append("-").append(best.coding);
-  tag += '"';
+  const bool gzip = !file.gzip.empty() && file.gzip.size() < file.bytes.size() &&
+                    accepts_encoding(request.header("accept-encoding").value_or(""), "gzip");
+  // The forms differ in their bytes, so they differ in their tags.
+  const std::string tag = "\"" + file.hash + (gzip ? "-gzip\"" : "\"");
   Response response;
   response.headers = {
       {"ETag", tag},
@@ -83,10 +72,8 @@ Response StaticFiles::answer(const Request& request, const StaticFile& file) {
     return response;
   }
   response.headers.push_back({"Content-Type", file.content_type});
-  if (!best.coding.empty()) {
-    response.headers.push_back({"Content-Encoding", std::string(best.coding)});
-  }
-  response.body = best.bytes;
+  if (gzip) response.headers.push_back({"Content-Encoding", "gzip"});
+  response.body = gzip ? file.gzip : file.bytes;
   return response;
 }
 

@@ -16,7 +16,6 @@ struct StaticFile {
   std::string content_type;  // "text/css; charset=utf-8"
   std::string_view bytes;    // plain
   std::string_view gzip;     // the same compressed; empty: not offered
-  std::string_view brotli;   // likewise
   std::string hash;          // of the plain bytes, in characters that an ETag may have
   bool immutable = false;    // the path changes with the content: keep it for a year
 };
@@ -30,7 +29,7 @@ class StaticFiles {
   // The file at a path; null if there is none.
   [[nodiscard]] const StaticFile* find(std::string_view path) const;
 
-  // The answer to a GET or HEAD of `file`: 200 with the smallest form that the request's
+  // The answer to a GET or HEAD of `file`: 200 with the smaller form that the request's
   // Accept-Encoding takes, or 304 where If-None-Match has it.
   [[nodiscard]] static Response answer(const Request& request, const StaticFile& file);
 
