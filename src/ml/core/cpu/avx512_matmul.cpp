@@ -144,12 +144,12 @@ inline void dot_group(const Bytes (&nibbles)[P], std::size_t step, const __m512i
   dot_line<kHigh, 3, P, T>(nibbles, step, high, q, acc);
 }
 
-template <int P, int T>
-inline void clear(__m512i (&acc)[P][T]) {
+template <typename Register, int P, int T>
+inline void clear(Register (&acc)[P][T]) {
 #pragma GCC unroll 2
   for (int p = 0; p < P; ++p) {
 #pragma GCC unroll 4
-    for (int t = 0; t < T; ++t) acc[p][t] = _mm512_setzero_si512();
+    for (int t = 0; t < T; ++t) acc[p][t] = Register{};
   }
 }
 
@@ -342,11 +342,7 @@ void multiply_q6(Job<P, T>& job) {
   start<P, T>(job, header, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     __m512 total[P][T];
-#pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-      for (int t = 0; t < T; ++t) total[p][t] = _mm512_setzero_ps();
-    }
+    clear(total);
 #pragma GCC unroll 1
     for (int i = 0; i < 4; ++i) {
       __m512 scales[P][2];
@@ -465,11 +461,7 @@ void multiply_small(Job<P, T>& job) {
 template <DType kType, int P, int T>
 void multiply_float(Job<P, T>& job) {
   __m512 acc[P][T];
-#pragma GCC unroll 2
-  for (int p = 0; p < P; ++p) {
-#pragma GCC unroll 4
-    for (int t = 0; t < T; ++t) acc[p][t] = _mm512_setzero_ps();
-  }
+  clear(acc);
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   for (std::int64_t c = 0; c < columns; ++c) {
     // Without headers the columns of all groups and blocks follow each other.
