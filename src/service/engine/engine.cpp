@@ -49,6 +49,8 @@ class ThreadedEngine : public Engine {
  public:
   ThreadedEngine(std::unique_ptr<EngineLoop> loop, const EngineOptions& options)
       : loop_(std::move(loop)), options_(options), stats_(loop_->stats()) {
+    // Who hears of an answer's end and asks again at once finds its place free, and it counted.
+    loop_->set_counted([this] { show_stats(); });
     thread_ = std::thread([this] { run(); });
   }
 

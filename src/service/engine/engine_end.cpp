@@ -60,6 +60,7 @@ void EngineLoop::finish(Request request, Ending ending) {
   report.error = std::move(ending.error);
   if (request->started_s < 0) report.queue_s = now_s_ - request->submitted_s;
   if (request->first_s >= 0) report.decode_s = now_s_ - request->first_s;
+  if (counted_) counted_();
   if (request->asked.policy) {
     // There is nothing left that a failure here could end.
     static_cast<void>(call_policy([&] { request->asked.policy->ended(report); }));

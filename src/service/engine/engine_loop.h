@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,6 +38,9 @@ class EngineLoop {
   [[nodiscard]] const EngineOptions& options() const { return options_; }
   // The clock's time.
   [[nodiscard]] double now_s() const { return options_.clock(); }
+
+  // `counted` is called whenever a request has ended and is counted, before its policy hears of it.
+  void set_counted(std::function<void()> counted) { counted_ = std::move(counted); }
 
   // Takes a request that check() allows. It waits until step() has a place for it.
   void add(RequestId id, EngineRequest request, double submitted_s);
@@ -150,6 +154,7 @@ class EngineLoop {
   std::size_t pages_max_ = 0;
   int failed_allocations_ = 0;  // one after the other
   EngineStats stats_;
+  std::function<void()> counted_;
   double request_s_ = 0;  // that a request runs, smoothed; 0: none has ended yet
 };
 

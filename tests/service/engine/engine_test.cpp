@@ -116,6 +116,17 @@ TEST_F(EngineTest, ManyThreadsAskAndCancelAndEachGetsWhatItGetsAlone) {
   EXPECT_EQ(stats.submitted, 4U * kRequestsEach);
 }
 
+TEST_F(EngineTest, WhatHasEndedIsCountedBeforeAnybodyHearsOfIt) {
+  start();
+  EngineStats stats;
+  auto asked = submit(made_up_prompt(20, 1), {}, [&] { stats = engine_->stats(); });
+  asked.ended.wait();
+  EXPECT_EQ(stats.running, 0);
+  EXPECT_EQ(stats.done, 1U);
+  EXPECT_EQ(stats.prompt_tokens, 20U);
+  EXPECT_EQ(stats.sampled_tokens, asked.outcome->tokens.size());
+}
+
 TEST_F(EngineTest, AFullQueueRefusesAndSaysSo) {
   options_.running_max = 1;
   options_.queue_max = 2;
