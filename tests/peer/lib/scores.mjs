@@ -21,7 +21,7 @@ export function kernelTables(modelPath) {
 // Every position's distribution from `notso score`. `table` is NOTSO_CPU's value.
 export async function ourScores(modelPath, tokens, table, home, flags = []) {
   const args = ["score", "-m", modelPath, "--tokens", tokens.join(","), "--top", kAllTokens,
-    "--json", ...flags];
+    ...flags];
   const child = spawn(process.env.NOTSO, args.map(String), {
     env: {...process.env, NOTSO_CPU: table, NOTSO_HOME: home},
     stdio: ["ignore", "pipe", "inherit"],
