@@ -55,11 +55,16 @@ export class PageServer {
 
 // The real server with the real engine, on a tiny model of random weights.
 export class ModelServer extends PageServer {
-  async start() {
+  // The flags that name the model.
+  model() {
     const notso = process.env.NOTSO;
     const model = join(this.folder, 'tiny.gguf');
     if (!existsSync(model)) execFileSync(notso, ['synth', model, '--size', 'tiny', '--seed', '1']);
-    this.process = spawn(notso, ['serve', '-m', model, '--port', String(this.port),
+    return ['-m', model];
+  }
+
+  async start() {
+    this.process = spawn(process.env.NOTSO, ['serve', ...this.model(), '--port', String(this.port),
       '--sessions', join(this.folder, 'chats.db'), '--no-kv-on-disk', '--rate-limit', '0'], {
       stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, HOME: this.folder,
         XDG_CACHE_HOME: this.folder, XDG_CONFIG_HOME: this.folder, NOTSO_HOME: this.folder } });
@@ -74,6 +79,13 @@ export class ModelServer extends PageServer {
     });
     this.port = Number(new URL(this.url).port);
     return this.url;
+  }
+}
+
+// The same without a model on the machine: the built-in demo answers.
+export class DemoServer extends ModelServer {
+  model() {
+    return [];
   }
 }
 
