@@ -102,7 +102,7 @@ Status apply_file(ResolvedSettings& resolved) {
       continue;
     }
     for (const auto& [key, value] : *table) {
-      const auto applied = apply_node(resolved, name + "." + std::string(key.str()), value);
+      auto applied = apply_node(resolved, name + "." + std::string(key.str()), value);
       if (!applied) return applied;
     }
   }

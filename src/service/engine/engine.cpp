@@ -189,7 +189,7 @@ class ThreadedEngine : public Engine {
 }  // namespace
 
 Result<std::unique_ptr<Engine>> Engine::start(StepModel& model, EngineOptions options) {
-  auto loop = EngineLoop::make(model, options);
+  auto loop = EngineLoop::make(model, std::move(options));
   if (!loop) return pass_on(loop);
   const EngineOptions& settled = (*loop)->options();
   return std::unique_ptr<Engine>(new ThreadedEngine(std::move(*loop), settled));

@@ -16,7 +16,7 @@ namespace notso {
 template <class Call>
 [[nodiscard]] auto call_policy(Call&& call) {
   using Value = decltype(call());
-  constexpr bool kIsResult = requires(Value value) { typename Value::error_type; };
+  constexpr bool kIsResult = requires { typename Value::error_type; };
   using Outcome = typename std::conditional_t<kIsResult, std::type_identity<Value>,
                                               std::type_identity<tl::expected<Value, Error>>>::type;
   try {
