@@ -198,8 +198,7 @@ ui::UiModelActions model_actions(ServerModels& models) {
 
 ui::UiContext page_context(SessionStore& store, ServerModels& models,
                            std::function<ops::OpsStatus()> status,
-                           std::function<std::shared_ptr<TurnService>()> turns,
-                           std::string version) {
+                           std::function<std::shared_ptr<TurnService>()> turns) {
   ui::UiContext context;
   context.store = &store;
   context.turns = std::move(turns);
@@ -207,7 +206,6 @@ ui::UiContext page_context(SessionStore& store, ServerModels& models,
   context.model_facts = [status] { return model_facts(status()); };
   context.server_facts = [status] { return server_facts(status()); };
   context.models = model_actions(models);
-  context.version = std::move(version);
   return context;
 }
 

@@ -17,7 +17,6 @@ namespace notso {
 // outlive the server.
 [[nodiscard]] ui::UiContext page_context(SessionStore& store, ServerModels& models,
                                          std::function<ops::OpsStatus()> status,
-                                         std::function<std::shared_ptr<TurnService>()> turns,
-                                         std::string version);
+                                         std::function<std::shared_ptr<TurnService>()> turns);
 
 }  // namespace notso

@@ -147,7 +147,7 @@ Result<http::Router> ServerApp::make_router() {
   ops::add_sign_in_routes(router, keys_);
   api::add_api_routes(router, api_);
   auto page = page_context(
-      *store_, *models_, [this] { return status(); }, [this] { return turns(); }, NOTSO_VERSION);
+      *store_, *models_, [this] { return status(); }, [this] { return turns(); });
   if (auto added = ui::add_ui_routes(router, std::move(page)); !added) return pass_on(added);
   return router;
 }

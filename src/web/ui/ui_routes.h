@@ -24,7 +24,6 @@ struct UiContext {
   std::function<std::vector<UiFact>()> model_facts;   // what runs, device, memory, speed
   std::function<std::vector<UiFact>()> server_facts;  // requests, queue, cache
   UiModelActions models;
-  std::string version;
 };
 
 // Adds the page's routes. Fails only by a fault of our own.

@@ -54,7 +54,6 @@ ui::UiContext page_context(SessionStore& store, const std::shared_ptr<TurnServic
     return std::vector<ui::UiFact>{{"Running", "0 answers"}, {"Waiting", "0"}};
   };
   context.models.models = [] { return ui::UiModels(); };
-  context.version = "test";
   return context;
 }
 
