@@ -48,6 +48,12 @@ class ServeModels : public ::testing::Test {
     return all;
   }
 
+  // Memory for one model, so that answers of alpha must be over before another one runs.
+  [[nodiscard]] static std::vector<std::string> room_for_one(const std::string& drain_s) {
+    return flags({"-m", "alpha", "--model-memory", "90M", "--drain-seconds", drain_s, "--ctx",
+                  "4096", "--no-drafts"});
+  }
+
   // A chat of so many tokens with a model.
   [[nodiscard]] static std::string chat(const std::string& model, int tokens, bool stream = false) {
     return R"({"model":")" + model + R"(","messages":[{"role":"user","content":"Hi"}],)" +
@@ -155,8 +161,7 @@ TEST_F(ServeModels, ASwitchUnderLoadLosesNoAnswer) {
 TEST_F(ServeModels, WhereOnlyOneFitsInMemoryAnswersAreToldThatTheirModelGoes) {
   add_model("alpha");
   add_model("beta");
-  ServerProcess server(flags({"-m", "alpha", "--model-memory", "90M", "--drain-seconds", "0.1",
-                              "--ctx", "4096", "--no-drafts"}));
+  ServerProcess server(room_for_one("0.1"));
   ASSERT_TRUE(server.wait_ready());
   Load load(server, 4, 1000);
   EXPECT_THAT(choose(server, "beta"), StartsWith("HTTP/1.1 303 "));
@@ -178,8 +183,7 @@ TEST_F(ServeModels, WhereOnlyOneFitsInMemoryAnswersAreToldThatTheirModelGoes) {
 TEST_F(ServeModels, AServerThatMakesRoomIsNotReady) {
   add_model("alpha");
   add_model("beta");
-  ServerProcess server(flags({"-m", "alpha", "--model-memory", "90M", "--drain-seconds", "30",
-                              "--ctx", "4096", "--no-drafts"}));
+  ServerProcess server(room_for_one("30"));
   ASSERT_TRUE(server.wait_ready());
   Load load(server, 4, 1000);
   EXPECT_THAT(choose(server, "beta"), StartsWith("HTTP/1.1 303 "));

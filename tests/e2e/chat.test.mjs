@@ -1,16 +1,11 @@
 // A conversation in the browser: sending, streaming, stopping, branching, losing the connection.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { answerText, chatOf, closeBrowser, closePages, done, openHome, openPage, PageServer, send,
-  watchFaults } from './lib/page.mjs';
+import { test } from 'node:test';
+import { answerText, chatOf, done, openHome, openPage, PageServer, send, serveFor, watchFaults }
+  from './lib/page.mjs';
 
 const server = new PageServer();
-before(() => server.start());
-afterEach(closePages);
-after(async () => {
-  await closeBrowser();
-  await server.close();
-});
+serveFor(server);
 
 const home = (options) => openHome(server, options);
 

@@ -1,17 +1,11 @@
 // The list of chats, commands, settings, theme, the keyboard and small windows.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { after, afterEach, before, test } from 'node:test';
-import { answerText, closeBrowser, closePages, done, openHome, PageServer, send }
-  from './lib/page.mjs';
+import { test } from 'node:test';
+import { answerText, done, openHome, PageServer, send, serveFor } from './lib/page.mjs';
 
 const server = new PageServer();
-before(() => server.start());
-afterEach(closePages);
-after(async () => {
-  await closeBrowser();
-  await server.close();
-});
+serveFor(server);
 
 const home = (options) => openHome(server, options);
 

@@ -1,16 +1,10 @@
 // The page as a new user finds it: the built-in demo answers, and what it says makes sense.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { answerText, closeBrowser, closePages, DemoServer, done, openHome, send }
-  from './lib/page.mjs';
+import { test } from 'node:test';
+import { answerText, DemoServer, done, openHome, send, serveFor } from './lib/page.mjs';
 
 const server = new DemoServer();
-before(() => server.start());
-afterEach(closePages);
-after(async () => {
-  await closeBrowser();
-  await server.close();
-});
+serveFor(server);
 
 // A page whose chats are answered with the most probable tokens.
 async function home({ thinking }) {

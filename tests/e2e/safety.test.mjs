@@ -1,8 +1,8 @@
 // Hostile text never runs, and everybody can use the page.
 import axe from 'axe-core';
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { chatOf, closeBrowser, closePages, openPage, PageServer, send } from './lib/page.mjs';
+import { test } from 'node:test';
+import { chatOf, openPage, PageServer, send, serveFor } from './lib/page.mjs';
 
 const payloads = [
   '<script>window.pwned = 1</script>',
@@ -29,12 +29,7 @@ const server = new PageServer({ chats: payloads.map((text, index) =>
     3: { role: 'tool', tool_call_id: 'call_1' },
     4: { role: 'assistant' },
   })) });
-before(() => server.start());
-afterEach(closePages);
-after(async () => {
-  await closeBrowser();
-  await server.close();
-});
+serveFor(server);
 
 // Whether anything of the payloads has become live.
 async function assertHarmless(page) {

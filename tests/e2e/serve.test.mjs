@@ -1,17 +1,11 @@
 // The page on the real server and the real engine. The model's weights are random, so its words are
 // noise; where the text matters, /quote gives a known one.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { answerText, closeBrowser, closePages, done, ModelServer, openHome, send }
-  from './lib/page.mjs';
+import { test } from 'node:test';
+import { answerText, done, ModelServer, openHome, send, serveFor } from './lib/page.mjs';
 
 const server = new ModelServer();
-before(() => server.start());
-afterEach(closePages);
-after(async () => {
-  await closeBrowser();
-  await server.close();
-});
+serveFor(server);
 
 const home = (options) => openHome(server, options);
 

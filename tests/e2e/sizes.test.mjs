@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { after, afterEach, before, test } from 'node:test';
-import { chatOf, closeBrowser, closePages, openPage, PageServer, send } from './lib/page.mjs';
+import { test } from 'node:test';
+import { chatOf, openPage, PageServer, send, serveFor } from './lib/page.mjs';
 import { pictureChats } from './lib/picture_chats.mjs';
 
 const long = Array.from({ length: 2000 }, (_, index) => index % 2
@@ -13,13 +13,7 @@ const long = Array.from({ length: 2000 }, (_, index) => index % 2
   : `Question number ${index}, of a usual length, about one thing or another?`);
 const server = new PageServer({ pauseMs: 2, chats: [chatOf('A long chat', long)] });
 const pictures = new PageServer({ chats: pictureChats });
-before(() => Promise.all([server.start(), pictures.start()]));
-afterEach(closePages);
-after(async () => {
-  await closeBrowser();
-  await server.close();
-  await pictures.close();
-});
+serveFor(server, pictures);
 
 // Says a figure. The limits of a test are far beyond what is promised: a machine that does other
 // things as well is no fault of the page.

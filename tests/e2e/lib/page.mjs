@@ -5,6 +5,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, afterEach, before } from 'node:test';
 
 // The page with scripted answers. It can be killed and started again on the same port and store.
 export class PageServer {
@@ -106,6 +107,16 @@ export async function closeBrowser() {
 // Closes what a test has left open, so that one that fails is no burden on the next.
 export async function closePages() {
   await Promise.all(browser?.contexts().map((context) => context.close()) ?? []);
+}
+
+// For a test file whose servers run as long as it does.
+export function serveFor(...servers) {
+  before(() => Promise.all(servers.map((server) => server.start())));
+  afterEach(closePages);
+  after(async () => {
+    await closeBrowser();
+    await Promise.all(servers.map((server) => server.close()));
+  });
 }
 
 // A new profile with one page. Everything that must never happen is written down in `faults`:
