@@ -91,6 +91,14 @@ Result<Conversation> StoreTables::get(const std::string& owner, const SessionId&
   return no_conversation();
 }
 
+Result<WholeConversation> StoreTables::get_whole(const std::string& owner, const SessionId& id) {
+  auto conversation = get(owner, id);
+  if (!conversation) return pass_on(conversation);
+  auto all = messages(owner, id);
+  if (!all) return pass_on(all);
+  return WholeConversation{std::move(*conversation), std::move(*all)};
+}
+
 Result<std::vector<Conversation>> StoreTables::list(const std::string& owner,
                                                     std::int64_t before_ms, std::int32_t limit) {
   std::vector<Conversation> out;

@@ -57,6 +57,12 @@ struct Conversation {
   std::int64_t message_count = 0;
 };
 
+// A conversation and all messages of all branches, by id, as they were at one moment.
+struct WholeConversation {
+  Conversation conversation;
+  std::vector<StoredMessage> messages;
+};
+
 // An answer that nobody has finished: a crash came between.
 struct RunningMessage {
   std::string owner;
@@ -85,6 +91,7 @@ class SessionStore {
   virtual void create(std::string owner, std::string title, std::string settings,
                       Then<Conversation> then) = 0;
   virtual void get(std::string owner, SessionId id, Then<Conversation> then) = 0;
+  virtual void get_whole(std::string owner, SessionId id, Then<WholeConversation> then) = 0;
   // The newest first, `limit` of them from updated_ms < before_ms (0: from the newest). No two
   // conversations share an updated_ms, so the last one's leads to the next page.
   virtual void list(std::string owner, std::int64_t before_ms, std::int32_t limit,
@@ -110,8 +117,6 @@ class SessionStore {
                     Then<std::vector<StoredMessage>> then) = 0;
   // All messages whose state is kRunning, of all owners, by id: what a start has to take up.
   virtual void running(Then<std::vector<RunningMessage>> then) = 0;
-  // All messages of all branches, by id.
-  virtual void messages(std::string owner, SessionId id, Then<std::vector<StoredMessage>> then) = 0;
   // The messages that share `message_id`'s parent, itself included, by id.
   virtual void siblings(std::string owner, SessionId id, std::int64_t message_id,
                         Then<std::vector<std::int64_t>> then) = 0;

@@ -36,6 +36,12 @@ class SqliteStore final : public SessionStore {
                        std::move(then));
   }
 
+  void get_whole(std::string owner, SessionId id, Then<WholeConversation> then) override {
+    read<WholeConversation>([owner = std::move(owner), id = std::move(id)](
+                                StoreTables& tables) { return tables.get_whole(owner, id); },
+                            std::move(then));
+  }
+
   void list(std::string owner, std::int64_t before_ms, std::int32_t limit,
             Then<std::vector<Conversation>> then) override {
     read<std::vector<Conversation>>(
@@ -115,14 +121,6 @@ class SqliteStore final : public SessionStore {
   void running(Then<std::vector<RunningMessage>> then) override {
     read<std::vector<RunningMessage>>([](StoreTables& tables) { return tables.running(); },
                                       std::move(then));
-  }
-
-  void messages(std::string owner, SessionId id, Then<std::vector<StoredMessage>> then) override {
-    read<std::vector<StoredMessage>>(
-        [owner = std::move(owner), id = std::move(id)](StoreTables& tables) {
-          return tables.messages(owner, id);
-        },
-        std::move(then));
   }
 
   void siblings(std::string owner, SessionId id, std::int64_t message_id,

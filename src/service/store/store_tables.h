@@ -28,6 +28,7 @@ struct StoreTables {
   Result<Conversation> create(const std::string& owner, const std::string& title,
                               const std::string& settings);
   Result<Conversation> get(const std::string& owner, const SessionId& id);
+  Result<WholeConversation> get_whole(const std::string& owner, const SessionId& id);
   Result<std::vector<Conversation>> list(const std::string& owner, std::int64_t before_ms,
                                          std::int32_t limit);
   Status rename(const std::string& owner, const SessionId& id, const std::string& title,

@@ -129,28 +129,26 @@ Result<json::value> parse_file(const std::string& text) {
 }  // namespace
 
 Result<std::string> StoreTables::export_json(const std::string& owner, const SessionId& id) {
-  auto conversation = get(owner, id);
-  if (!conversation) return pass_on(conversation);
-  auto stored = messages(owner, id);
-  if (!stored) return pass_on(stored);
+  auto whole = get_whole(owner, id);
+  if (!whole) return pass_on(whole);
   std::unordered_map<std::int64_t, std::int64_t> numbers = {{0, 0}};
   const auto number_of = [&](std::int64_t message_id) {
     const auto found = numbers.find(message_id);
     return found == numbers.end() ? std::int64_t{0} : found->second;
   };
   json::array list;
-  for (const StoredMessage& message : *stored) {
+  for (const StoredMessage& message : whole->messages) {
     const auto number = static_cast<std::int64_t>(numbers.size());
     list.push_back(to_json(message, number, number_of(message.parent_id)));
     numbers[message.id] = number;
   }
   return json::serialize(json::object{{"format", kFormat},
                                       {"version", kVersion},
-                                      {"title", conversation->title},
-                                      {"title_by_user", conversation->title_by_user},
-                                      {"settings", conversation->settings},
-                                      {"created_ms", conversation->created_ms},
-                                      {"leaf", number_of(conversation->leaf_id)},
+                                      {"title", whole->conversation.title},
+                                      {"title_by_user", whole->conversation.title_by_user},
+                                      {"settings", whole->conversation.settings},
+                                      {"created_ms", whole->conversation.created_ms},
+                                      {"leaf", number_of(whole->conversation.leaf_id)},
                                       {"messages", std::move(list)}});
 }
 

@@ -31,8 +31,8 @@ asio::awaitable<void> send_missing(Ui& ui, http::Exchange& exchange) {
 }
 
 // The chat that is asked for; none: the reason is sent.
-asio::awaitable<std::optional<OpenChat>> chat_or_error(Ui& ui, http::Exchange& exchange) {
-  Result<OpenChat> open = co_await open_chat(ui, exchange.request());
+asio::awaitable<std::optional<WholeConversation>> chat_or_error(Ui& ui, http::Exchange& exchange) {
+  Result<WholeConversation> open = co_await open_chat(ui, exchange.request());
   if (open) co_return std::move(*open);
   co_await send_error(ui, exchange, open.error());
   co_return std::nullopt;
@@ -70,19 +70,13 @@ Window window_for_page(const http::Request& request, const Transcript& transcrip
 
 }  // namespace
 
-asio::awaitable<Result<OpenChat>> open_chat(Ui& ui, const http::Request& request) {
-  const std::string owner = request.principal;
-  const SessionId id = parameter(request, "id");
-  SessionStore& store = *ui.context.store;
-  OpenChat open;
-  auto chat = co_await ask<Conversation>([&](auto then) { store.get(owner, id, std::move(then)); });
-  if (!chat) co_return pass_on(chat);
-  if (chat->deleted_ms != 0) co_return fail(ErrorCode::kNotFound, "the chat is deleted");
-  auto messages = co_await ask<std::vector<StoredMessage>>(
-      [&](auto then) { store.messages(owner, id, std::move(then)); });
-  if (!messages) co_return pass_on(messages);
-  open.chat = std::move(*chat);
-  open.messages = std::move(*messages);
+asio::awaitable<Result<WholeConversation>> open_chat(Ui& ui, const http::Request& request) {
+  auto open = co_await ask<WholeConversation>([&](auto then) {
+    ui.context.store->get_whole(request.principal, parameter(request, "id"), std::move(then));
+  });
+  if (open && open->conversation.deleted_ms != 0) {
+    co_return fail(ErrorCode::kNotFound, "the chat is deleted");
+  }
   co_return open;
 }
 
@@ -99,9 +93,9 @@ jinja::Value composer_value(const std::string& url, const std::string& said,
 asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status, std::string said,
                                 std::string draft) {
   const http::Request& request = exchange.request();
-  Result<OpenChat> open = co_await open_chat(ui, request);
+  Result<WholeConversation> open = co_await open_chat(ui, request);
   Dict variables = common_variables(ui, request);
-  if (open) variables.set("current", Value::string(open->chat.id));
+  if (open) variables.set("current", Value::string(open->conversation.id));
   Status list = co_await add_chat_list(ui, request, variables);
   if (!open) list = tl::unexpected<Error>(open.error());
   if (!list) {
@@ -109,11 +103,11 @@ asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status, st
     co_return;
   }
   // A hit of the search may be in a branch that is not shown.
-  std::int64_t leaf = open->chat.leaf_id;
+  std::int64_t leaf = open->conversation.leaf_id;
   Transcript transcript(std::move(open->messages), leaf);
   const std::int64_t at = integer_parameter(request, "at");
   if (at != 0 && transcript.find(at) != nullptr && !transcript.on_path(at)) {
-    if (is_answering(ui, open->chat.id)) {
+    if (is_answering(ui, open->conversation.id)) {
       Error error = answering_error();
       co_await send_error(ui, exchange, std::move(error));
       co_return;
@@ -121,18 +115,20 @@ asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status, st
     leaf = transcript.newest_leaf(at);
     const std::string owner = request.principal;
     (void)co_await ask<void>([&](auto then) {
-      ui.context.store->set_leaf(owner, open->chat.id, leaf, std::move(then));
+      ui.context.store->set_leaf(owner, open->conversation.id, leaf, std::move(then));
     });
-    std::string to = fmt::format("/chats/{}?at={}#m-{}", open->chat.id, at, at);
+    std::string to = fmt::format("/chats/{}?at={}#m-{}", open->conversation.id, at, at);
     co_await redirect(exchange, std::move(to));
     co_return;
   }
   TurnLook options;
   options.editing = integer_parameter(request, "edit");
-  variables.set("chat", chat_value(open->chat.id, open->chat.title));
-  set_turns(variables, open->chat.id, transcript, window_for_page(request, transcript), options);
-  variables.set("settings", settings_value(settings_of(open->chat)));
-  variables.set("composer", composer_value("/chats/" + open->chat.id + "/messages", said, draft));
+  variables.set("chat", chat_value(open->conversation.id, open->conversation.title));
+  set_turns(variables, open->conversation.id, transcript, window_for_page(request, transcript),
+            options);
+  variables.set("settings", settings_value(settings_of(open->conversation)));
+  variables.set("composer",
+                composer_value("/chats/" + open->conversation.id + "/messages", said, draft));
   co_await send_page(ui, exchange, "chat.html", std::move(variables), status);
 }
 
@@ -142,37 +138,38 @@ asio::awaitable<void> get_chat(Ui& ui, http::Exchange& exchange) {
 
 asio::awaitable<void> get_messages(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  std::optional<WholeConversation> open = co_await chat_or_error(ui, exchange);
   if (!open) co_return;
-  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Transcript transcript(std::move(open->messages), open->conversation.leaf_id);
   Dict variables = common_variables(ui, request);
-  variables.set("chat", chat_value(open->chat.id, open->chat.title));
-  set_turns(variables, open->chat.id, transcript, window_for_piece(request, transcript), {});
+  variables.set("chat", chat_value(open->conversation.id, open->conversation.title));
+  set_turns(variables, open->conversation.id, transcript, window_for_piece(request, transcript),
+            {});
   co_await send_page(ui, exchange, "messages.html", std::move(variables));
 }
 
 asio::awaitable<void> get_turn(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  std::optional<WholeConversation> open = co_await chat_or_error(ui, exchange);
   if (!open) co_return;
-  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Transcript transcript(std::move(open->messages), open->conversation.leaf_id);
   const Turn* turn = transcript.turn_of(integer_parameter(request, "message"));
   if (turn == nullptr) {
     co_await send_missing(ui, exchange);
     co_return;
   }
   Dict variables = common_variables(ui, request);
-  variables.set("chat", chat_value(open->chat.id, open->chat.title));
-  const std::unique_ptr<AnswerView> answer = answer_of(open->chat.id, *turn);
+  variables.set("chat", chat_value(open->conversation.id, open->conversation.title));
+  const std::unique_ptr<AnswerView> answer = answer_of(open->conversation.id, *turn);
   variables.set("turn", turn_value(transcript, *turn, answer.get(), {}));
   co_await send_page(ui, exchange, "turn.html", std::move(variables));
 }
 
 asio::awaitable<void> get_edit(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  std::optional<WholeConversation> open = co_await chat_or_error(ui, exchange);
   if (!open) co_return;
-  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Transcript transcript(std::move(open->messages), open->conversation.leaf_id);
   const StoredMessage* message = transcript.find(integer_parameter(request, "message"));
   if (message == nullptr || message->message.role != Role::kUser) {
     co_await send_missing(ui, exchange);
@@ -182,16 +179,16 @@ asio::awaitable<void> get_edit(Ui& ui, http::Exchange& exchange) {
   question.set("id", Value::integer(message->id));
   question.set("text", Value::string(message->message.content));
   Dict variables = common_variables(ui, request);
-  variables.set("chat", chat_value(open->chat.id, open->chat.title));
+  variables.set("chat", chat_value(open->conversation.id, open->conversation.title));
   variables.set("q", Value::dict(std::move(question)));
   co_await send_page(ui, exchange, "edit.html", std::move(variables));
 }
 
 asio::awaitable<void> get_text(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
-  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  std::optional<WholeConversation> open = co_await chat_or_error(ui, exchange);
   if (!open) co_return;
-  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Transcript transcript(std::move(open->messages), open->conversation.leaf_id);
   const Turn* turn = transcript.turn_of(integer_parameter(request, "message"));
   http::Response response;
   response.status = turn == nullptr ? 404 : 200;
@@ -226,11 +223,11 @@ asio::awaitable<void> get_export(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const std::string owner = request.principal;
   const std::string file = request.path.substr(request.path.rfind('/') + 1);
-  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  std::optional<WholeConversation> open = co_await chat_or_error(ui, exchange);
   if (!open) co_return;
-  const std::string title = open->chat.title;
-  const SessionId id = open->chat.id;
-  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const std::string title = open->conversation.title;
+  const SessionId id = open->conversation.id;
+  const Transcript transcript(std::move(open->messages), open->conversation.leaf_id);
   http::Response response;
   std::string type = "text/plain";
   if (file == "export.md") {
@@ -263,11 +260,11 @@ asio::awaitable<void> get_export(Ui& ui, http::Exchange& exchange) {
 asio::awaitable<void> post_leaf(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const std::string owner = request.principal;
-  std::optional<OpenChat> open = co_await chat_or_error(ui, exchange);
+  std::optional<WholeConversation> open = co_await chat_or_error(ui, exchange);
   if (!open) co_return;
-  const SessionId id = open->chat.id;
+  const SessionId id = open->conversation.id;
   const std::int64_t message = Form(request.body).integer("message").value_or(0);
-  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Transcript transcript(std::move(open->messages), open->conversation.leaf_id);
   if (message != 0 && transcript.find(message) == nullptr) {
     co_await send_missing(ui, exchange);
     co_return;

@@ -62,12 +62,8 @@ boost::asio::awaitable<void> send_panel(Ui& ui, http::Exchange& exchange, const 
                                         std::string heading, jinja::Dict variables,
                                         int status = 200);
 
-// A chat with all its messages.
-struct OpenChat {
-  Conversation chat;
-  std::vector<StoredMessage> messages;
-};
-boost::asio::awaitable<Result<OpenChat>> open_chat(Ui& ui, const http::Request& request);
+// The chat that is asked for; one that is deleted is not there.
+boost::asio::awaitable<Result<WholeConversation>> open_chat(Ui& ui, const http::Request& request);
 
 // Sends a whole chat's page; `said` and `draft` are of the composer.
 boost::asio::awaitable<void> send_chat(Ui& ui, http::Exchange& exchange, int status,

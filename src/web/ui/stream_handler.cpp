@@ -86,17 +86,17 @@ class Connection {
 
   asio::awaitable<bool> begin() {
     const http::Request& request = exchange_.request();
-    Result<OpenChat> open = co_await open_chat(ui_, request);
+    Result<WholeConversation> open = co_await open_chat(ui_, request);
     if (!open) co_return false;
     ShownPage shown;
     shown.first = integer_parameter(request, "first");
     shown.last = integer_parameter(request, "last");
     shown.old =
         http::last_event_id(request).has_value() || integer_parameter(request, "running") != 0;
-    Transcript now(std::move(open->messages), open->chat.leaf_id);
+    Transcript now(std::move(open->messages), open->conversation.leaf_id);
     stream_.emplace(ui_.pages, chat_, std::move(now), shown, monotonic_s);
     // It may have come since the page was made.
-    if (!open->chat.title.empty()) stream_->show_title(open->chat.title);
+    if (!open->conversation.title.empty()) stream_->show_title(open->conversation.title);
     co_return stream_->catch_up().has_value();
   }
 
@@ -137,9 +137,9 @@ class Connection {
 
   asio::awaitable<bool> take(const TurnEvent& event) {
     if (stream_->needs_transcript(event)) {
-      Result<OpenChat> open = co_await open_chat(ui_, exchange_.request());
+      Result<WholeConversation> open = co_await open_chat(ui_, exchange_.request());
       if (!open) co_return false;
-      stream_->set_transcript(Transcript(std::move(open->messages), open->chat.leaf_id));
+      stream_->set_transcript(Transcript(std::move(open->messages), open->conversation.leaf_id));
     }
     co_return stream_->push(event).has_value();
   }
@@ -181,7 +181,7 @@ class Connection {
 }  // namespace
 
 asio::awaitable<void> get_stream(Ui& ui, http::Exchange& exchange) {
-  const Result<OpenChat> open = co_await open_chat(ui, exchange.request());
+  const Result<WholeConversation> open = co_await open_chat(ui, exchange.request());
   if (!open) {
     co_await send_error(ui, exchange, open.error());
     co_return;

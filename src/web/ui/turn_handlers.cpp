@@ -164,9 +164,9 @@ struct LastTurn {
 };
 
 asio::awaitable<Result<LastTurn>> last_turn(Ui& ui, const http::Request& request) {
-  Result<OpenChat> open = co_await open_chat(ui, request);
+  Result<WholeConversation> open = co_await open_chat(ui, request);
   if (!open) co_return tl::unexpected<Error>(open.error());
-  const Transcript transcript(std::move(open->messages), open->chat.leaf_id);
+  const Transcript transcript(std::move(open->messages), open->conversation.leaf_id);
   LastTurn last;
   last.leaf = transcript.leaf_id();
   if (transcript.turns().empty() || transcript.turns().back().answers.empty()) co_return last;

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <iterator>
 #include <string>
+#include <thread>
 
 #include "store_fixture.h"
 
@@ -45,6 +46,30 @@ TEST_F(Conversations, ComeFirstWhenAMessageIsAdded) {
   ASSERT_TRUE(store.append("anna", one->id, user_message("hello")));
   EXPECT_EQ(store.list("anna")->front().title, "one");
   EXPECT_EQ(store.list("anna")->front().message_count, 1);
+}
+
+// A page that is drawn from what is read shows no state that never was.
+TEST_F(Conversations, AreReadAsTheyWereAtOneMoment) {
+  WaitingStore store = open();
+  const SessionId id = store.create("anna", "long")->id;
+  std::thread writer([&] {
+    std::int64_t parent_id = 0;
+    for (int i = 0; i < 200; ++i) {
+      StoredMessage message = user_message("more");
+      message.parent_id = parent_id;
+      parent_id = store.append("anna", id, message)->id;
+    }
+  });
+  std::size_t seen = 0;
+  while (seen < 200) {
+    const auto whole = store.get_whole("anna", id);
+    ASSERT_TRUE(whole);
+    seen = whole->messages.size();
+    const std::int64_t last = seen == 0 ? 0 : whole->messages.back().id;
+    EXPECT_EQ(whole->conversation.leaf_id, last);
+    EXPECT_EQ(whole->conversation.message_count, static_cast<std::int64_t>(seen));
+  }
+  writer.join();
 }
 
 TEST_F(Conversations, AreNotThereForAnotherOwner) {

@@ -37,6 +37,9 @@ class WaitingStore {
   Result<Conversation> get(const std::string& owner, const SessionId& id) {
     return wait_for<Conversation>([&](auto then) { store_->get(owner, id, then); });
   }
+  Result<WholeConversation> get_whole(const std::string& owner, const SessionId& id) {
+    return wait_for<WholeConversation>([&](auto then) { store_->get_whole(owner, id, then); });
+  }
   Result<std::vector<Conversation>> list(const std::string& owner, std::int64_t before_ms = 0,
                                          std::int32_t limit = 100) {
     return wait_for<std::vector<Conversation>>(
@@ -67,8 +70,9 @@ class WaitingStore {
         [&](auto then) { store_->path(owner, id, leaf_id, then); });
   }
   Result<std::vector<StoredMessage>> messages(const std::string& owner, const SessionId& id) {
-    return wait_for<std::vector<StoredMessage>>(
-        [&](auto then) { store_->messages(owner, id, then); });
+    auto whole = get_whole(owner, id);
+    if (!whole) return pass_on(whole);
+    return std::move(whole->messages);
   }
   Result<std::vector<RunningMessage>> running() {
     return wait_for<std::vector<RunningMessage>>([&](auto then) { store_->running(then); });

@@ -51,9 +51,7 @@ class MemoryStore final : public SessionStore {
     none(then);
   }
   void running(Then<std::vector<RunningMessage>> then) override { none(then); }
-  void messages(std::string, SessionId, Then<std::vector<StoredMessage>> then) override {
-    none(then);
-  }
+  void get_whole(std::string, SessionId, Then<WholeConversation> then) override { none(then); }
   void siblings(std::string, SessionId, std::int64_t,
                 Then<std::vector<std::int64_t>> then) override {
     none(then);
