@@ -31,13 +31,13 @@ NOTSO_INLINE __m256 broadcast_float(const std::int32_t* word) {
   return _mm256_castsi256_ps(_mm256_set1_epi32(*word));
 }
 
-// What a kernel works on: H half panels, a tile of T tokens, and H * T row sums of 8 floats.
+// What a kernel works on: H half panels, a tile of T tokens, and H * T row sums of 8 floats. Four
+// halves are a whole strip.
 template <int H, int T>
 struct Job {
-  Bytes headers[H];  // of the panel's first block
-  Bytes groups[H];
-  std::size_t line_step;
-  std::size_t group_step;
+  Bytes block;  // of the strip, the one at hand
+  std::size_t width;
+  std::size_t within;
   std::size_t block_step;
   std::int32_t blocks;
   const std::int8_t* q;
@@ -48,6 +48,29 @@ struct Job {
 
 // Where a half's numbers start inside arrays of 16 rows.
 constexpr int half_of(int h, int row_bytes) { return h % 2 * kHalfRows * row_bytes; }
+
+// Half h of a piece of 16 rows of `kRowBytes` in the strip's block; see PanelPlace::piece.
+template <int kRowBytes, int H, int T>
+NOTSO_INLINE Bytes piece_at(const Job<H, T>& job, int h, std::size_t offset) {
+  constexpr std::size_t kBytes = kPanelRows * kRowBytes;
+  const std::size_t width = H == 4 ? 2 : job.width;
+  const std::size_t within = H == 4 ? static_cast<std::size_t>(h / 2) : job.within;
+  return job.block + width * offset + within * kBytes + half_of(h, kRowBytes);
+}
+template <int H, int T>
+NOTSO_INLINE Bytes line_at(const Job<H, T>& job, int h, std::size_t offset) {
+  return piece_at<4>(job, h, offset);
+}
+template <int H, int T>
+NOTSO_INLINE Bytes halves_at(const Job<H, T>& job, int h, std::size_t offset) {
+  return piece_at<2>(job, h, offset);
+}
+
+// From one line of a panel to its next.
+template <int H, int T>
+NOTSO_INLINE std::size_t line_step(const Job<H, T>& job) {
+  return (H == 4 ? 2 : job.width) * kQuadBytes;
+}
 
 // The upper bits of 5- and 6-bit weights, put back into quad kQuad (0..7) of 32 columns from the
 // line of fifths or sixths at `line`.
@@ -83,20 +106,23 @@ NOTSO_INLINE void dot_quad(const __m256i (&quad)[H], const std::int8_t* q, __m25
   }
 }
 
-// The two quads of line kLine (0..3) of 32 columns, whose lines are `step` bytes apart. `lines`
-// points to the first of them: the upper bits, where the weights have them, then the nibbles.
+// The two quads of line kLine (0..3) of nibbles of 32 columns, whose lines are `step` bytes apart.
+// `lines` points to the first of them all.
 template <High kHigh, int kLine, int H>
 NOTSO_INLINE void unpack_line(const Bytes (&lines)[H], std::size_t step, __m256i (&even)[H],
                               __m256i (&odd)[H]) {
-  constexpr int kHighLine = kHigh == High::kSixths ? kLine / 2 : 0;
-  constexpr int kHighLines = kHigh == High::kSixths ? 2 : kHigh == High::kFifths ? 1 : 0;
+  constexpr PanelFormat kFormat = panel_format(kHigh == High::kSixths   ? DType::kQ6_K
+                                               : kHigh == High::kFifths ? DType::kQ5_K
+                                                                        : DType::kQ4_K);
+  constexpr std::size_t kNibbles = kFormat.nibble_line(kLine);
+  constexpr std::size_t kUpper = kHigh == High::kSixths ? kFormat.high_line(kLine / 2) : 0;
   const __m256i low = _mm256_set1_epi8(15);
 #pragma GCC unroll 4
   for (int h = 0; h < H; ++h) {
-    const __m256i line = load_half(lines[h] + (kHighLines + kLine) * step);
+    const __m256i line = load_half(lines[h] + kNibbles * step);
     const __m256i upper = _mm256_and_si256(_mm256_srli_epi16(line, 4), low);
-    even[h] = add_high<kHigh, 2 * kLine>(_mm256_and_si256(line, low), lines[h] + kHighLine * step);
-    odd[h] = add_high<kHigh, 2 * kLine + 1>(upper, lines[h] + kHighLine * step);
+    even[h] = add_high<kHigh, 2 * kLine>(_mm256_and_si256(line, low), lines[h] + kUpper * step);
+    odd[h] = add_high<kHigh, 2 * kLine + 1>(upper, lines[h] + kUpper * step);
   }
 }
 

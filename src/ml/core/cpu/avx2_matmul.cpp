@@ -27,14 +27,14 @@ namespace notso::avx2 {
 namespace {
 
 // The 6-bit numbers of 8 rows from two of the lines of panels.h, a dword a row: groups 0..3 and
-// 4..7 in the order 0 2 1 3. `nibble_shift` says which nibbles of the second line are theirs.
+// 4..7 in the order 0 2 1 3. `nibble_shift` says which nibbles of `both` are theirs.
 struct SixBits {
   __m256i of[2];
 };
 
-NOTSO_INLINE SixBits six_bits(Bytes line, Bytes nibble_line, int nibble_shift) {
+NOTSO_INLINE SixBits six_bits(Bytes line, Bytes both, int nibble_shift) {
   const __m256i bits = load_half(line);
-  const __m256i nibbles = _mm256_srli_epi32(load_half(nibble_line), nibble_shift);
+  const __m256i nibbles = _mm256_srli_epi32(load_half(both), nibble_shift);
   return {{_mm256_and_si256(bits, _mm256_set1_epi8(63)),
            _mm256_or_si256(_mm256_and_si256(nibbles, _mm256_set1_epi8(15)),
                            _mm256_and_si256(_mm256_srli_epi32(bits, 2), _mm256_set1_epi8(0x30)))}};
@@ -52,19 +52,25 @@ NOTSO_INLINE __m256i twins(__m256i dwords, int index) {
   return _mm256_shuffle_epi8(dwords, _mm256_broadcastsi128_si256(mask));
 }
 
+// The d halves of a block of Q4_K or Q5_K; dmin halves follow.
+template <int H, int T>
+NOTSO_INLINE Bytes k_halves_at(const Job<H, T>& job, int h, const PanelFormat& format) {
+  return line_at(job, h, k_d_at(format)) - half_of(h, 4) + half_of(h, 2);
+}
+
 // row_sums -= the block's mins times the tokens' sums.
 template <int H, int T>
-NOTSO_INLINE void subtract_mins(Job<H, T>& job, const Bytes (&block)[H], const std::int32_t* meta) {
+NOTSO_INLINE void subtract_mins(Job<H, T>& job, const PanelFormat& format,
+                                const std::int32_t* meta) {
   const __m256i words = _mm256_set1_epi16(0xff);
 #pragma GCC unroll 4
   for (int h = 0; h < H; ++h) {
-    Bytes lines = block[h] + half_of(h, 4);
-    const SixBits mins = six_bits(lines + kQuadBytes, lines + 2 * kQuadBytes, 4);
+    const SixBits mins = six_bits(line_at(job, h, k_mins_at(format)), line_at(job, h, kBothAt), 4);
     const __m256i pairs[4] = {_mm256_and_si256(mins.of[0], words), _mm256_srli_epi16(mins.of[0], 8),
                               _mm256_and_si256(mins.of[1], words),
                               _mm256_srli_epi16(mins.of[1], 8)};
-    const __m256 dmin =
-        _mm256_mul_ps(load_halves(block[h] + 224 + half_of(h, 2)), _mm256_set1_ps(-2.0F));
+    const __m256 dmin = _mm256_mul_ps(load_halves(k_halves_at(job, h, format) + kHalvesBytes),
+                                      _mm256_set1_ps(-2.0F));
 #pragma GCC unroll 4
     for (int t = 0; t < T; ++t) {
       const std::int32_t* sums = meta + TileMeta::kSumPairs * T + t;
@@ -79,42 +85,20 @@ NOTSO_INLINE void subtract_mins(Job<H, T>& job, const Bytes (&block)[H], const s
   }
 }
 
-// row_sums += the block's sums times d, whose 16 halves are at `d` of each block.
+// row_sums of half h += the block's sums times the halves at d.
 template <int H, int T>
-NOTSO_INLINE void add_block(Job<H, T>& job, const Bytes (&block)[H], int d,
-                            const float (&sums)[H][T][kHalfRows]) {
+NOTSO_INLINE void add_block(Job<H, T>& job, int h, Bytes d, const float (&sums)[H][T][kHalfRows]) {
+  const __m256 scale = load_halves(d);
 #pragma GCC unroll 4
-  for (int h = 0; h < H; ++h) {
-    const __m256 scale = load_halves(block[h] + d + half_of(h, 2));
-#pragma GCC unroll 4
-    for (int t = 0; t < T; ++t) accumulate(job.sums[h][t], _mm256_load_ps(sums[h][t]), scale);
-  }
+  for (int t = 0; t < T; ++t) accumulate(job.sums[h][t], _mm256_load_ps(sums[h][t]), scale);
 }
 
-template <int H, int T>
-NOTSO_INLINE void start(const Job<H, T>& job, Bytes (&block)[H], Bytes (&groups)[H]) {
-  for (int h = 0; h < H; ++h) {
-    block[h] = job.headers[h];
-    groups[h] = job.groups[h];
-  }
-}
-
-template <int H, int T>
-NOTSO_INLINE void advance(const Job<H, T>& job, Bytes (&block)[H], Bytes (&groups)[H]) {
-  for (int h = 0; h < H; ++h) {
-    block[h] += job.block_step;
-    groups[h] += job.block_step;
-  }
-}
-
-// Q4_K and Q5_K (fifths). `block` is a block's header.
+// Q4_K and Q5_K (fifths).
 template <High kHigh, int H, int T>
 void multiply_k(Job<H, T>& job) {
+  constexpr PanelFormat kFormat = panel_format(kHigh == High::kNone ? DType::kQ4_K : DType::kQ5_K);
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes block[H];
-  Bytes groups[H];
-  start(job, block, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     alignas(32) float sums[H][T][kHalfRows];
     clear(sums);
@@ -122,9 +106,8 @@ void multiply_k(Job<H, T>& job) {
     Bytes group[H];
 #pragma GCC unroll 4
     for (int h = 0; h < H; ++h) {
-      Bytes lines = block[h] + half_of(h, 4);
-      packed[h] = six_bits(lines, lines + 2 * kQuadBytes, 0);
-      group[h] = groups[h] + half_of(h, 4);
+      packed[h] = six_bits(line_at(job, h, kScalesAt), line_at(job, h, kBothAt), 0);
+      group[h] = line_at(job, h, kFormat.first_group);
     }
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j) {
@@ -132,16 +115,15 @@ void multiply_k(Job<H, T>& job) {
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) scales[h] = twins(packed[h].of[j / 4], j % 4);
-      dot_group<kHigh>(group, job.line_step, q + j * 32 * T, scales, total);
+      dot_group<kHigh>(group, line_step(job), q + j * 32 * T, scales, total);
       add_group(total, meta, j, sums);
 #pragma GCC unroll 4
-      for (int h = 0; h < H; ++h) {
-        group[h] += job.group_step;
-      }
+      for (int h = 0; h < H; ++h) group[h] += kFormat.group_lines * line_step(job);
     }
-    add_block(job, block, 192, sums);
-    subtract_mins(job, block, meta);
-    advance(job, block, groups);
+#pragma GCC unroll 4
+    for (int h = 0; h < H; ++h) add_block(job, h, k_halves_at(job, h, kFormat), sums);
+    subtract_mins(job, kFormat, meta);
+    job.block += job.block_step;
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -168,9 +150,6 @@ template <int H, int T>
 void multiply_q6(Job<H, T>& job) {
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes block[H];
-  Bytes groups[H];
-  start(job, block, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     alignas(32) float sums[H][T][kHalfRows];
     std::int32_t pairs[8][T];
@@ -184,8 +163,8 @@ void multiply_q6(Job<H, T>& job) {
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        group[h] = groups[h] + half_of(h, 4) + static_cast<std::size_t>(j) * job.group_step;
-        const __m256i packed = load_half(block[h] + half_of(h, 4) + j / 2 * kQuadBytes);
+        group[h] = line_at(job, h, panel_format(DType::kQ6_K).group(j));
+        const __m256i packed = load_half(line_at(job, h, q6_scales_at(j / 2)));
         first[h] = _mm256_srai_epi16(_mm256_slli_epi16(twins(packed, j % 2 * 2), 8), 8);
         second[h] = _mm256_srai_epi16(_mm256_slli_epi16(twins(packed, j % 2 * 2 + 1), 8), 8);
         const __m256i both = _mm256_blend_epi16(first[h], second[h], 0xaa);
@@ -194,15 +173,16 @@ void multiply_q6(Job<H, T>& job) {
           total[h][t] = _mm256_slli_epi32(_mm256_madd_epi16(both, broadcast(&pairs[j][t])), 5);
         }
       }
-      dot_line_6<0>(group, job.line_step, q, first, total);
-      dot_line_6<1>(group, job.line_step, q, first, total);
-      dot_line_6<2>(group, job.line_step, q, second, total);
-      dot_line_6<3>(group, job.line_step, q, second, total);
+      dot_line_6<0>(group, line_step(job), q, first, total);
+      dot_line_6<1>(group, line_step(job), q, first, total);
+      dot_line_6<2>(group, line_step(job), q, second, total);
+      dot_line_6<3>(group, line_step(job), q, second, total);
       add_group(total, meta, j, sums);
       q += 32 * T;
     }
-    add_block(job, block, 256, sums);
-    advance(job, block, groups);
+#pragma GCC unroll 4
+    for (int h = 0; h < H; ++h) add_block(job, h, halves_at(job, h, kQ6DAt), sums);
+    job.block += job.block_step;
     meta += TileMeta::kWords * T;
   }
 }
@@ -241,6 +221,7 @@ template <DType kType>
 struct Small {
   static constexpr bool kFifths = kType == DType::kQ5_0 || kType == DType::kQ5_1;
   static constexpr bool kMins = kType == DType::kQ4_1 || kType == DType::kQ5_1;
+  static constexpr PanelFormat kPanel = panel_format(kType);
   static constexpr int kOffsetBits = kType == DType::kQ4_0   ? 3
                                      : kType == DType::kQ5_0 ? 4
                                      : kType == DType::kQ8_0 ? 7
@@ -249,11 +230,11 @@ struct Small {
 
 // row_sums of half h += group j of a block: total * d * scale, and m * sum where there are mins.
 template <DType kType, int H, int T>
-NOTSO_INLINE void add_small_group(Job<H, T>& job, int h, Bytes block, const std::int32_t* meta,
-                                  int j, const __m256i (&total)[T]) {
+NOTSO_INLINE void add_small_group(Job<H, T>& job, int h, const std::int32_t* meta, int j,
+                                  const __m256i (&total)[T]) {
   using Format = Small<kType>;
-  const int row = j * 32 + half_of(h, 2);
-  const __m256 d = load_halves(block + row);
+  const std::size_t d_at = small_d_at(Format::kPanel, j);
+  const __m256 d = load_halves(halves_at(job, h, d_at));
 #pragma GCC unroll 4
   for (int t = 0; t < T; ++t) {
     __m256i sum = total[t];
@@ -262,7 +243,7 @@ NOTSO_INLINE void add_small_group(Job<H, T>& job, int h, Bytes block, const std:
       sum = _mm256_add_epi32(sum, _mm256_slli_epi32(offset, Format::kOffsetBits));
     }
     if constexpr (Format::kMins) {
-      accumulate(job.sums[h][t], load_halves(block + 256 + row),
+      accumulate(job.sums[h][t], load_halves(halves_at(job, h, d_at + kHalvesBytes)),
                  broadcast_float(meta + (TileMeta::kGroupSums + j) * T + t));
     }
     accumulate(job.sums[h][t], _mm256_mul_ps(_mm256_cvtepi32_ps(sum), d),
@@ -276,19 +257,16 @@ void multiply_small(Job<H, T>& job) {
   constexpr High kHigh = Format::kFifths ? High::kFifths : High::kNone;
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes block[H];
-  Bytes groups[H];
-  start(job, block, groups);
   for (std::int32_t b = 0; b < job.blocks; ++b) {
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j, q += 32 * T) {
-      const std::size_t before = static_cast<std::size_t>(j) * job.group_step;
+      const std::size_t first = Format::kPanel.group(j);
       if constexpr (kType == DType::kQ8_0) {
 #pragma GCC unroll 4
         for (int h = 0; h < H; ++h) {
           __m256i total[1][T];
-          dot_bytes<T>(groups[h] + half_of(h, 4) + before, job.line_step, q, total);
-          add_small_group<kType>(job, h, block[h], meta, j, total[0]);
+          dot_bytes<T>(line_at(job, h, first), line_step(job), q, total);
+          add_small_group<kType>(job, h, meta, j, total[0]);
         }
         continue;
       }
@@ -297,16 +275,16 @@ void multiply_small(Job<H, T>& job) {
       __m256i total[H][T];
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        group[h] = groups[h] + half_of(h, 4) + before;
+        group[h] = line_at(job, h, first);
         ones[h] = _mm256_set1_epi16(1);
       }
-      dot_group<kHigh>(group, job.line_step, q, ones, total);
+      dot_group<kHigh>(group, line_step(job), q, ones, total);
 #pragma GCC unroll 4
       for (int h = 0; h < H; ++h) {
-        add_small_group<kType>(job, h, block[h], meta, j, total[h]);
+        add_small_group<kType>(job, h, meta, j, total[h]);
       }
     }
-    advance(job, block, groups);
+    job.block += job.block_step;
     meta += TileMeta::kWords * T;
   }
 }
@@ -323,12 +301,12 @@ void multiply_float(Job<H, T>& job) {
   }
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   for (std::int64_t c = 0; c < columns; ++c) {
-    // Without headers the columns of all groups and blocks follow each other.
-    const std::size_t before = static_cast<std::size_t>(c) * job.line_step;
+    // The columns of all groups and blocks follow each other.
+    const std::size_t before = static_cast<std::size_t>(c) * kPanelRows * kBytes;
     __m256 w[H];
 #pragma GCC unroll 4
     for (int h = 0; h < H; ++h) {
-      Bytes at = job.groups[h] + before + half_of(h, kBytes);
+      Bytes at = piece_at<kBytes>(job, h, before);
       if constexpr (kType == DType::kF32) {
         w[h] = _mm256_castsi256_ps(load_half(at));
       } else if constexpr (kType == DType::kF16) {
@@ -389,14 +367,11 @@ void run(const PanelView& weights, std::int64_t panel, const TileView& tile, flo
   job.q = tile.q;
   job.meta = tile.meta;
   job.values = tile.values;
-  for (int h = 0; h < H; ++h) {
-    const PanelPlace place = panel_place(weights, panel + h / 2);
-    job.headers[h] = reinterpret_cast<Bytes>(place.header);
-    job.groups[h] = reinterpret_cast<Bytes>(place.groups);
-    job.line_step = place.line_step;
-    job.group_step = place.group_step;
-    job.block_step = place.block_step;
-  }
+  const PanelPlace place = panel_place(weights, panel);
+  job.block = reinterpret_cast<Bytes>(place.strip);
+  job.width = place.width;
+  job.within = place.within;
+  job.block_step = place.block_step;
   clear(job.sums);
   multiply<H, T>(weights.type, job);
   for (int h = 0; h < H; ++h) {

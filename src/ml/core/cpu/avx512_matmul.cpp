@@ -37,12 +37,13 @@ inline __m512 load_halves(Bytes at) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
 }
 
-// What a kernel works on: P panels, a tile of T tokens, and P * T row sums of 16 floats.
+// What a kernel works on: P panels, a tile of T tokens, and P * T row sums of 16 floats. Two panels
+// are a whole strip.
 template <int P, int T>
 struct Job {
-  Bytes headers[P];
-  Bytes groups[P];
-  std::size_t line_step;
+  Bytes strip;
+  std::size_t width;
+  std::size_t within;
   std::size_t block_step;
   std::int32_t blocks;
   const std::int8_t* q;
@@ -51,20 +52,16 @@ struct Job {
   alignas(64) float sums[P][T][kPanelRows];
 };
 
+// Panel p's line, or halves, of the strip's block at `block`; see PanelPlace::piece.
 template <int P, int T>
-inline void start(const Job<P, T>& job, Bytes (&header)[P], Bytes (&groups)[P]) {
-  for (int p = 0; p < P; ++p) {
-    header[p] = job.headers[p];
-    groups[p] = job.groups[p];
-  }
+inline Bytes line_at(const Job<P, T>& job, Bytes block, int p, std::size_t offset) {
+  if constexpr (P == 2) return block + 2 * offset + static_cast<std::size_t>(p) * kQuadBytes;
+  return block + job.width * offset + job.within * kQuadBytes;
 }
-
 template <int P, int T>
-inline void advance(const Job<P, T>& job, Bytes (&header)[P], Bytes (&groups)[P]) {
-  for (int p = 0; p < P; ++p) {
-    header[p] += job.block_step;
-    groups[p] += job.block_step;
-  }
+inline Bytes halves_at(const Job<P, T>& job, Bytes block, int p, std::size_t offset) {
+  if constexpr (P == 2) return block + 2 * offset + static_cast<std::size_t>(p) * kHalvesBytes;
+  return block + job.width * offset + job.within * kHalvesBytes;
 }
 
 // The quads of one line of nibbles, with the upper bits of 5- and 6-bit weights put back. `Line` is
@@ -103,7 +100,7 @@ inline __m512i add_high(__m512i quad, __m512i line) {
 // From one line of a panel to its next: known where both panels of a strip are at work.
 template <int P, int T>
 inline std::size_t line_step(const Job<P, T>& job) {
-  return P == 2 ? 2 * kQuadBytes : job.line_step;
+  return (P == 2 ? 2 : job.width) * kQuadBytes;
 }
 
 // acc[p][t] += line `kLine` of the 32 columns at `nibbles`, times the tokens' 8 activations at q.
@@ -181,52 +178,70 @@ inline void finish_block(float* sums, __m512 value, __m512 scale) {
   _mm512_store_ps(sums, _mm512_fmadd_ps(value, scale, _mm512_load_ps(sums)));
 }
 
-// The scale pairs of groups 2 i and 2 i + 1 (or the min pairs), from the three lines of panels.h.
+// The scale pairs of groups 2 i and 2 i + 1, or the min pairs.
 struct Pairs {
   __m512i of[4];
 };
 
-inline Pairs k_scale_pairs(Bytes lines) {
-  const __m512i line0 = load_line(lines);
-  const __m512i line2 = load_line(lines + 2 * kQuadBytes);
+// From the pairs' own line, and the line of which four bits of each byte are theirs.
+inline Pairs unpack_pairs(__m512i line, __m512i nibbles) {
   const __m512i words = _mm512_set1_epi16(0xff);
-  const __m512i first = _mm512_and_si512(line0, _mm512_set1_epi8(63));
+  const __m512i first = _mm512_and_si512(line, _mm512_set1_epi8(63));
   const __m512i second =
-      _mm512_or_si512(_mm512_and_si512(line2, _mm512_set1_epi8(15)),
-                      _mm512_and_si512(_mm512_srli_epi32(line0, 2), _mm512_set1_epi8(0x30)));
+      _mm512_or_si512(_mm512_and_si512(nibbles, _mm512_set1_epi8(15)),
+                      _mm512_and_si512(_mm512_srli_epi32(line, 2), _mm512_set1_epi8(0x30)));
   return {{_mm512_and_si512(first, words), _mm512_srli_epi16(first, 8),
            _mm512_and_si512(second, words), _mm512_srli_epi16(second, 8)}};
 }
 
-inline Pairs k_min_pairs(Bytes lines) {
-  const __m512i line1 = load_line(lines + kQuadBytes);
-  const __m512i line2 = load_line(lines + 2 * kQuadBytes);
-  const __m512i words = _mm512_set1_epi16(0xff);
-  const __m512i first = _mm512_and_si512(line1, _mm512_set1_epi8(63));
-  const __m512i second =
-      _mm512_or_si512(_mm512_and_si512(_mm512_srli_epi32(line2, 4), _mm512_set1_epi8(15)),
-                      _mm512_and_si512(_mm512_srli_epi32(line1, 2), _mm512_set1_epi8(0x30)));
-  return {{_mm512_and_si512(first, words), _mm512_srli_epi16(first, 8),
-           _mm512_and_si512(second, words), _mm512_srli_epi16(second, 8)}};
+// The sums of a block, scaled, less its mins.
+template <High kHigh, int P, int T>
+inline void finish_k_block(Job<P, T>& job, Bytes block, const std::int32_t* meta,
+                           const __m512i (&total)[P][T]) {
+  constexpr int kShift = kHigh == High::kNone ? 1 : 2;
+  constexpr PanelFormat kFormat = panel_format(kHigh == High::kNone ? DType::kQ4_K : DType::kQ5_K);
+#pragma GCC unroll 2
+  for (int p = 0; p < P; ++p) {
+    const __m512i both = load_line(line_at(job, block, p, kBothAt));
+    const Pairs mins = unpack_pairs(load_line(line_at(job, block, p, k_mins_at(kFormat))),
+                                    _mm512_srli_epi32(both, 4));
+    Bytes halves = line_at(job, block, p, k_d_at(kFormat));
+    const __m512 shifted = _mm512_set1_ps(static_cast<float>(1 << kShift));
+    const __m512 d = _mm512_mul_ps(load_halves(halves), shifted);
+    const __m512 dmin = _mm512_mul_ps(load_halves(halves + kHalvesBytes), _mm512_set1_ps(2.0F));
+#pragma GCC unroll 4
+    for (int t = 0; t < T; ++t) {
+      __m512i low = _mm512_setzero_si512();
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        low = _mm512_dpwssd_epi32(low, mins.of[i],
+                                  broadcast(meta + (TileMeta::kSumPairs + i) * T + t));
+      }
+      __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(total[p][t]), d);
+      value = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(low), dmin, value);
+      finish_block(job.sums[p][t], value, broadcast_float(meta + TileMeta::kScale * T + t));
+    }
+  }
 }
 
 // Q4_K (kHigh none, halved sums) and Q5_K (fifths, quartered sums).
 template <High kHigh, int P, int T>
 void multiply_k(Job<P, T>& job) {
   constexpr int kShift = kHigh == High::kNone ? 1 : 2;
-  constexpr std::size_t kHighLines = kHigh == High::kNone ? 0 : 1;
+  constexpr PanelFormat kFormat = panel_format(kHigh == High::kNone ? DType::kQ4_K : DType::kQ5_K);
   const std::size_t line = line_step(job);
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes header[P];
-  Bytes groups[P];
-  start<P, T>(job, header, groups);
+  Bytes block = job.strip;
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     Pairs scales[P];
     __m512i total[P][T];
     clear(total);
 #pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) scales[p] = k_scale_pairs(header[p]);
+    for (int p = 0; p < P; ++p) {
+      scales[p] = unpack_pairs(load_line(line_at(job, block, p, kScalesAt)),
+                               load_line(line_at(job, block, p, kBothAt)));
+    }
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
       __m512i acc[2][P][T];
@@ -237,9 +252,9 @@ void multiply_k(Job<P, T>& job) {
         __m512i high[P];
 #pragma GCC unroll 2
         for (int p = 0; p < P; ++p) {
-          Bytes lines = groups[p] + static_cast<std::size_t>(group) * (4 + kHighLines) * line;
+          Bytes lines = line_at(job, block, p, kFormat.group(group));
           high[p] = kHigh == High::kNone ? _mm512_setzero_si512() : load_line(lines);
-          nibbles[p] = lines + kHighLines * line;
+          nibbles[p] = lines + kFormat.high_lines * line;
         }
         round_up<kShift>(half, acc[half]);
         dot_group<kHigh, P, T>(nibbles, line, high, q + group * 32 * T, acc[half]);
@@ -255,26 +270,8 @@ void multiply_k(Job<P, T>& job) {
         }
       }
     }
-#pragma GCC unroll 2
-    for (int p = 0; p < P; ++p) {
-      const Pairs mins = k_min_pairs(header[p]);
-      const __m512 shifted = _mm512_set1_ps(static_cast<float>(1 << kShift));
-      const __m512 d = _mm512_mul_ps(load_halves(header[p] + 192), shifted);
-      const __m512 dmin = _mm512_mul_ps(load_halves(header[p] + 224), _mm512_set1_ps(2.0F));
-#pragma GCC unroll 4
-      for (int t = 0; t < T; ++t) {
-        __m512i low = _mm512_setzero_si512();
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; ++i) {
-          low = _mm512_dpwssd_epi32(low, mins.of[i],
-                                    broadcast(meta + (TileMeta::kSumPairs + i) * T + t));
-        }
-        __m512 value = _mm512_mul_ps(_mm512_cvtepi32_ps(total[p][t]), d);
-        value = _mm512_fnmadd_ps(_mm512_cvtepi32_ps(low), dmin, value);
-        finish_block(job.sums[p][t], value, broadcast_float(meta + TileMeta::kScale * T + t));
-      }
-    }
-    advance<P, T>(job, header, groups);
+    finish_k_block<kHigh, P, T>(job, block, meta, total);
+    block += job.block_step;
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -291,7 +288,8 @@ inline void q6_scales(__m512i line, __m512 (&scale)[2]) {
 }
 
 // total += 32 columns of Q6_K, two groups of 16: `lines` are their sixths and nibbles. The lines of
-// a group are loaded when its turn comes: all at once they would push sums out of the registers.
+// 16 columns are loaded when their turn comes: all at once they would push sums out of the
+// registers.
 template <int P, int T>
 inline void q6_columns(const Bytes (&lines)[P], std::size_t step, const __m512 (&scales)[P][2],
                        const std::int8_t* q, const std::int32_t* meta, int j,
@@ -304,8 +302,8 @@ inline void q6_columns(const Bytes (&lines)[P], std::size_t step, const __m512 (
     Bytes nibbles[P];
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
-      high[p] = load_line(lines[p] + static_cast<std::size_t>(half) * step);
-      nibbles[p] = lines[p] + static_cast<std::size_t>(2 + 2 * half) * step;
+      high[p] = load_line(lines[p] + static_cast<std::size_t>(3 * half) * step);
+      nibbles[p] = lines[p] + static_cast<std::size_t>(1 + 3 * half) * step;
     }
     const std::int32_t* offsets = meta + (TileMeta::kOffsets16 + 2 * j + half) * T;
 #pragma GCC unroll 4
@@ -337,9 +335,7 @@ void multiply_q6(Job<P, T>& job) {
   const std::size_t line = line_step(job);
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes header[P];
-  Bytes groups[P];
-  start<P, T>(job, header, groups);
+  Bytes block = job.strip;
   for (std::int32_t b = 0; b < job.blocks; ++b) {
     __m512 total[P][T];
     clear(total);
@@ -349,24 +345,24 @@ void multiply_q6(Job<P, T>& job) {
       Bytes lines[P];
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        lines[p] = groups[p] + static_cast<std::size_t>(i) * 12 * line;
-        q6_scales<false>(load_line(header[p] + i * kQuadBytes), scales[p]);
+        lines[p] = line_at(job, block, p, q6_scales_at(i)) + line;
+        q6_scales<false>(load_line(lines[p] - line), scales[p]);
       }
       q6_columns<P, T>(lines, line, scales, q, meta, 2 * i, total);
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
+        q6_scales<true>(load_line(lines[p] - line), scales[p]);
         lines[p] += 6 * line;
-        q6_scales<true>(load_line(header[p] + i * kQuadBytes), scales[p]);
       }
       q6_columns<P, T>(lines, line, scales, q, meta, 2 * i + 1, total);
     }
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
-      const __m512 d = load_halves(header[p] + 256);
+      const __m512 d = load_halves(halves_at(job, block, p, kQ6DAt));
 #pragma GCC unroll 4
       for (int t = 0; t < T; ++t) finish_block(job.sums[p][t], total[p][t], d);
     }
-    advance<P, T>(job, header, groups);
+    block += job.block_step;
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -399,7 +395,7 @@ struct Small {
                                      : kType == DType::kQ5_0 ? 4
                                      : kType == DType::kQ8_0 ? 7
                                                              : -1;
-  static constexpr std::size_t kLines = kType == DType::kQ8_0 ? 8 : kFifths ? 5 : 4;
+  static constexpr PanelFormat kPanel = panel_format(kType);
 };
 
 template <DType kType, int P, int T>
@@ -409,9 +405,7 @@ void multiply_small(Job<P, T>& job) {
   const std::size_t line = line_step(job);
   const std::int8_t* q = job.q;
   const std::int32_t* meta = job.meta;
-  Bytes header[P];
-  Bytes groups[P];
-  start<P, T>(job, header, groups);
+  Bytes block = job.strip;
   for (std::int32_t b = 0; b < job.blocks; ++b) {
 #pragma GCC unroll 1
     for (int j = 0; j < 8; ++j) {
@@ -420,9 +414,9 @@ void multiply_small(Job<P, T>& job) {
       __m512i high[P];
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        Bytes lines = groups[p] + static_cast<std::size_t>(j) * Format::kLines * line;
+        Bytes lines = line_at(job, block, p, Format::kPanel.group(j));
         high[p] = kHigh == High::kNone ? _mm512_setzero_si512() : load_line(lines);
-        quads[p] = lines + (Format::kFifths ? line : 0);
+        quads[p] = lines + Format::kPanel.high_lines * line;
 #pragma GCC unroll 4
         for (int t = 0; t < T; ++t) {
           acc[p][t] = _mm512_setzero_si512();
@@ -439,11 +433,12 @@ void multiply_small(Job<P, T>& job) {
       }
 #pragma GCC unroll 2
       for (int p = 0; p < P; ++p) {
-        const __m512 d = load_halves(header[p] + j * 32);
+        const std::size_t d_at = small_d_at(Format::kPanel, j);
+        const __m512 d = load_halves(halves_at(job, block, p, d_at));
 #pragma GCC unroll 4
         for (int t = 0; t < T; ++t) {
           if constexpr (Format::kMins) {
-            finish_block(job.sums[p][t], load_halves(header[p] + 256 + j * 32),
+            finish_block(job.sums[p][t], load_halves(halves_at(job, block, p, d_at + kHalvesBytes)),
                          broadcast_float(meta + (TileMeta::kGroupSums + j) * T + t));
           }
           finish_block(job.sums[p][t], _mm512_mul_ps(_mm512_cvtepi32_ps(acc[p][t]), d),
@@ -451,7 +446,7 @@ void multiply_small(Job<P, T>& job) {
         }
       }
     }
-    advance<P, T>(job, header, groups);
+    block += job.block_step;
     q += kBlockColumns * T;
     meta += TileMeta::kWords * T;
   }
@@ -462,14 +457,15 @@ template <DType kType, int P, int T>
 void multiply_float(Job<P, T>& job) {
   __m512 acc[P][T];
   clear(acc);
+  constexpr std::size_t kLine = panel_format(kType).line_bytes;
   const std::int64_t columns = std::int64_t{job.blocks} * kBlockColumns;
   for (std::int64_t c = 0; c < columns; ++c) {
-    // Without headers the columns of all groups and blocks follow each other.
-    const std::size_t before = static_cast<std::size_t>(c) * job.line_step;
+    // The columns of all groups and blocks follow each other.
+    Bytes column = job.strip + static_cast<std::size_t>(c) * job.width * kLine;
     __m512 w[P];
 #pragma GCC unroll 2
     for (int p = 0; p < P; ++p) {
-      Bytes at = job.groups[p] + before;
+      Bytes at = column + (job.within + static_cast<std::size_t>(p)) * kLine;
       if constexpr (kType == DType::kF32) {
         w[p] = _mm512_loadu_ps(at);
       } else if constexpr (kType == DType::kF16) {
@@ -521,20 +517,20 @@ void multiply(DType type, Job<P, T>& job) {
   }
 }
 
-// One or two panels, at `places`: runs the kernel and puts its sums where they belong.
+// A panel or a strip, which begins at `place`: runs the kernel and puts its sums where they belong.
 template <int P, int T>
-void run(const PanelView& weights, std::int64_t panel, const PanelPlace (&places)[P],
+void run(const PanelView& weights, std::int64_t panel, const PanelPlace& place,
          const TileView& tile, float* out, std::int64_t stride, bool add) {
   Job<P, T> job;
+  job.strip = reinterpret_cast<Bytes>(place.strip);
+  job.width = place.width;
+  job.within = place.within;
+  job.block_step = place.block_step;
   job.blocks = weights.blocks;
   job.q = tile.q;
   job.meta = tile.meta;
   job.values = tile.values;
   for (int p = 0; p < P; ++p) {
-    job.headers[p] = reinterpret_cast<Bytes>(places[p].header);
-    job.groups[p] = reinterpret_cast<Bytes>(places[p].groups);
-    job.line_step = places[p].line_step;
-    job.block_step = places[p].block_step;
     for (int t = 0; t < T; ++t) _mm512_store_ps(job.sums[p][t], _mm512_setzero_ps());
   }
   multiply<P, T>(weights.type, job);
@@ -553,8 +549,7 @@ void run(const PanelView& weights, std::int64_t panel, const PanelPlace (&places
 template <int T>
 void run_one(const PanelView& weights, std::int64_t panel, const TileView& tile, float* out,
              std::int64_t stride, bool add) {
-  const PanelPlace places[1] = {panel_place(weights, panel)};
-  run<1, T>(weights, panel, places, tile, out, stride, add);
+  run<1, T>(weights, panel, panel_place(weights, panel), tile, out, stride, add);
 }
 
 template <int T>
@@ -567,14 +562,9 @@ void run_all(const PanelView& weights, std::int64_t first_panel, std::int32_t pa
     ++p;
   }
   if (p + 2 <= panels) {
-    PanelPlace places[2] = {panel_place(weights, first_panel + p),
-                            panel_place(weights, first_panel + p + 1)};
-    for (; p + 2 <= panels; p += 2) {
-      run<2, T>(weights, first_panel + p, places, tile, out + p * kPanelRows, stride, add);
-      for (PanelPlace& place : places) {
-        place.header += 2 * weights.panel_bytes;
-        place.groups += 2 * weights.panel_bytes;
-      }
+    PanelPlace place = panel_place(weights, first_panel + p);
+    for (; p + 2 <= panels; p += 2, place.strip += 2 * weights.panel_bytes) {
+      run<2, T>(weights, first_panel + p, place, tile, out + p * kPanelRows, stride, add);
     }
   }
   if (p < panels) run_one<T>(weights, first_panel + p, tile, out + p * kPanelRows, stride, add);

@@ -40,24 +40,21 @@ struct Sums {
 // What a kernel works on: one panel, one tile, and the tokens' row sums.
 template <int T>
 struct Job {
-  Bytes header;  // of the block at hand
-  Bytes groups;
-  std::size_t line_step;
-  std::size_t group_step;
-  std::size_t block_step;
+  Bytes block;  // of the panel's strip, the one at hand
+  PanelPlace place;
   std::int32_t blocks;
   const std::int8_t* q;
   const std::int32_t* meta;
   const float* values;
   float32x4_t sums[T][4];
 
-  // The lines of group j of the block at hand.
-  Bytes group(int j) const { return groups + static_cast<std::size_t>(j) * group_step; }
+  // The panel's line, or halves, of the block at hand.
+  Bytes line(std::size_t offset) const { return block + place.piece(offset, kQuadBytes); }
+  Bytes halves(std::size_t offset) const { return block + place.piece(offset, kHalvesBytes); }
+  // From one line of the panel to its next.
+  std::size_t line_step() const { return place.width * kQuadBytes; }
 
-  void advance() {
-    header += block_step;
-    groups += block_step;
-  }
+  void advance() { block += place.block_step; }
 };
 
 // Lanes for `sdot`.
@@ -107,8 +104,10 @@ inline uint8x16_t high_bits(uint8x16_t line, int quad) {
 // The two quads of one line of nibbles, with the upper bits of 5- and 6-bit weights put back.
 template <High kHigh>
 inline void load_quads(Bytes lines, std::size_t step, int line, Quad& even, Quad& odd) {
-  constexpr int kHighLines = kHigh == High::kSixths ? 2 : kHigh == High::kFifths ? 1 : 0;
-  Bytes nibbles = lines + static_cast<std::size_t>(kHighLines + line) * step;
+  constexpr PanelFormat kFormat = panel_format(kHigh == High::kSixths   ? DType::kQ6_K
+                                               : kHigh == High::kFifths ? DType::kQ5_K
+                                                                        : DType::kQ4_K);
+  Bytes nibbles = lines + kFormat.nibble_line(static_cast<std::size_t>(line)) * step;
 #pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) {
     const uint8x16_t bytes = vld1q_u8(nibbles + 16 * k);
@@ -116,7 +115,8 @@ inline void load_quads(Bytes lines, std::size_t step, int line, Quad& even, Quad
     uint8x16_t upper = vshrq_n_u8(bytes, 4);
     if constexpr (kHigh != High::kNone) {
       // A line of sixths serves half a group.
-      const std::size_t part = kHigh == High::kSixths && line >= 2 ? step : 0;
+      const std::size_t part =
+          kHigh == High::kSixths && line >= 2 ? kFormat.high_line(1) * step : 0;
       const uint8x16_t bits = vld1q_u8(lines + part + 16 * k);
       low = vorrq_u8(low, high_bits<kHigh>(bits, 2 * line));
       upper = vorrq_u8(upper, high_bits<kHigh>(bits, 2 * line + 1));
@@ -196,14 +196,14 @@ struct KBytes {
   }
 };
 
-// From the three lines of panels.h: line `kMins` and a half of line 2.
+// From their own line and a half of the line that scales and mins share.
 template <bool kMins>
-inline KBytes k_bytes(Bytes lines) {
+inline KBytes k_bytes(Bytes own, Bytes shared) {
   KBytes out;
 #pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) {
-    const uint8x16_t line = vld1q_u8(lines + (kMins ? kQuadBytes : 0) + 16 * k);
-    const uint8x16_t both = vld1q_u8(lines + 2 * kQuadBytes + 16 * k);
+    const uint8x16_t line = vld1q_u8(own + 16 * k);
+    const uint8x16_t both = vld1q_u8(shared + 16 * k);
     const uint8x16_t low = kMins ? vshrq_n_u8(both, 4) : vandq_u8(both, vdupq_n_u8(15));
     out.first[k] = vandq_u8(line, vdupq_n_u8(63));
     out.second[k] = vorrq_u8(low, vandq_u8(vshrq_n_u8(line, 2), vdupq_n_u8(0x30)));
@@ -224,7 +224,7 @@ inline void finish_block(Job<T>& job, const Sums<T>& total, const Sums<T>& negat
 #pragma GCC unroll 4
   for (int k = 0; k < 4; ++k) {
     const float32x4_t scale = load_halves(d + 8 * k);
-    const float32x4_t min_scale = kMins ? load_halves(d + 32 + 8 * k) : scale;
+    const float32x4_t min_scale = kMins ? load_halves(d + kHalvesBytes + 8 * k) : scale;
 #pragma GCC unroll 4
     for (int u = 0; u < T; ++u) {
       const int32x4_t a = Lanes::tokens(job.meta + TileMeta::kScale * T, u);
@@ -239,8 +239,7 @@ inline void finish_block(Job<T>& job, const Sums<T>& total, const Sums<T>& negat
 
 // sums = the mins times minus the groups' sums of activations.
 template <class Lanes, int T = Lanes::kTokens>
-inline void multiply_mins(Bytes lines, const std::int32_t* meta, Sums<T>& sums) {
-  const KBytes mins = k_bytes<true>(lines);
+inline void multiply_mins(const KBytes& mins, const std::int32_t* meta, Sums<T>& sums) {
   clear<Lanes>(sums);
   for (int j = 0; j < 8; ++j) {
 #pragma GCC unroll 4
@@ -258,15 +257,17 @@ inline void multiply_mins(Bytes lines, const std::int32_t* meta, Sums<T>& sums) 
 // Q4_K (kHigh none) and Q5_K (fifths).
 template <class Lanes, High kHigh, int T = Lanes::kTokens>
 void multiply_k(Job<T>& job) {
+  constexpr PanelFormat kFormat = panel_format(kHigh == High::kNone ? DType::kQ4_K : DType::kQ5_K);
   for (std::int32_t b = 0; b < job.blocks; ++b, job.advance()) {
-    Bytes block = job.header;
-    const KBytes scales = k_bytes<false>(block);
+    Bytes both = job.line(kBothAt);
+    const KBytes scales = k_bytes<false>(job.line(kScalesAt), both);
     Sums<T> total;
     clear<Lanes>(total);
     for (int j = 0; j < 8; ++j) {
       Sums<T> sums;
       clear<Lanes>(sums);
-      multiply_lines<Lanes, kHigh>(job.group(j), job.line_step, 0, 4, job.q + j * 32 * T, sums);
+      multiply_lines<Lanes, kHigh>(job.line(kFormat.group(j)), job.line_step(), 0, 4,
+                                   job.q + j * 32 * T, sums);
 #pragma GCC unroll 4
       for (int u = 0; u < T; ++u) {
         const int32x4_t factor = factors<Lanes>(job.meta, j, u);
@@ -278,16 +279,18 @@ void multiply_k(Job<T>& job) {
       }
     }
     Sums<T> negative_low;
-    multiply_mins<Lanes>(block, job.meta, negative_low);
-    finish_block<Lanes, true>(job, total, negative_low, block + 192);
+    const KBytes mins = k_bytes<true>(job.line(k_mins_at(kFormat)), both);
+    multiply_mins<Lanes>(mins, job.meta, negative_low);
+    finish_block<Lanes, true>(job, total, negative_low, job.line(k_d_at(kFormat)));
     job.q += kBlockColumns * T;
     job.meta += TileMeta::kWords * T;
   }
 }
 
-// The scales of Q6_K's group `group` (0..15) and rows 4 k .. 4 k + 3.
-inline int32x4_t q6_scales(Bytes lines, int group, int k) {
-  const int32x4_t words = vreinterpretq_s32_u8(vld1q_u8(lines + group / 4 * kQuadBytes + 16 * k));
+// The scales of Q6_K's group `group` (0..15) and rows 4 k .. 4 k + 3, from the line that holds
+// them.
+inline int32x4_t q6_scales(Bytes line, int group, int k) {
+  const int32x4_t words = vreinterpretq_s32_u8(vld1q_u8(line + 16 * k));
   return vshrq_n_s32(vshlq_s32(words, vdupq_n_s32(24 - byte_shift(group))), 24);
 }
 
@@ -295,21 +298,22 @@ inline int32x4_t q6_scales(Bytes lines, int group, int k) {
 template <class Lanes, int T = Lanes::kTokens>
 void multiply_q6(Job<T>& job) {
   for (std::int32_t b = 0; b < job.blocks; ++b, job.advance()) {
-    Bytes block = job.header;
     Sums<T> total;
     clear<Lanes>(total);
     for (int j = 0; j < 8; ++j) {
+      Bytes lines = job.line(panel_format(DType::kQ6_K).group(j));
+      Bytes scales = job.line(q6_scales_at(j / 2));
       Sums<T> scaled;
 #pragma GCC unroll 2
       for (int half = 0; half < 2; ++half) {
         const int group = 2 * j + half;
         Sums<T> sums;
         start<Lanes, 0>(job.meta + (TileMeta::kOffsets16 + group) * T, sums);
-        multiply_lines<Lanes, High::kSixths>(job.group(j), job.line_step, 2 * half, 2 * half + 2,
+        multiply_lines<Lanes, High::kSixths>(lines, job.line_step(), 2 * half, 2 * half + 2,
                                              job.q + j * 32 * T, sums);
 #pragma GCC unroll 4
         for (int k = 0; k < 4; ++k) {
-          const int32x4_t scale = q6_scales(block, group, k);
+          const int32x4_t scale = q6_scales(scales, group, k);
 #pragma GCC unroll 4
           for (int u = 0; u < T; ++u) {
             const int32x4_t by = Lanes::rows(scale, u);
@@ -327,7 +331,7 @@ void multiply_q6(Job<T>& job) {
         }
       }
     }
-    finish_block<Lanes, false>(job, total, total, block + 256);
+    finish_block<Lanes, false>(job, total, total, job.halves(kQ6DAt));
     job.q += kBlockColumns * T;
     job.meta += TileMeta::kWords * T;
   }
@@ -338,6 +342,7 @@ template <DType kType>
 struct Small {
   static constexpr bool kFifths = kType == DType::kQ5_0 || kType == DType::kQ5_1;
   static constexpr bool kMins = kType == DType::kQ4_1 || kType == DType::kQ5_1;
+  static constexpr PanelFormat kPanel = panel_format(kType);
   static constexpr int kOffsetBits = kType == DType::kQ4_0 ? 3 : kType == DType::kQ5_0 ? 4 : -1;
 };
 
@@ -346,23 +351,24 @@ template <class Lanes, DType kType, int T = Lanes::kTokens>
 void multiply_small(Job<T>& job) {
   using Format = Small<kType>;
   for (std::int32_t b = 0; b < job.blocks; ++b, job.advance()) {
-    Bytes block = job.header;
     for (int j = 0; j < 8; ++j) {
+      Bytes lines = job.line(Format::kPanel.group(j));
+      const std::size_t d_at = small_d_at(Format::kPanel, j);
       const std::int8_t* q = job.q + j * 32 * T;
       Sums<T> sums;
       clear<Lanes>(sums);
       if constexpr (kType == DType::kQ8_0) {
-        multiply_bytes<Lanes>(job.group(j), job.line_step, q, sums);
+        multiply_bytes<Lanes>(lines, job.line_step(), q, sums);
       } else {
         if constexpr (Format::kOffsetBits >= 0) {
           start<Lanes, Format::kOffsetBits>(job.meta + (TileMeta::kNegSums32 + j) * T, sums);
         }
-        multiply_lines<Lanes, Format::kFifths ? High::kFifths : High::kNone>(
-            job.group(j), job.line_step, 0, 4, q, sums);
+        multiply_lines<Lanes, Format::kFifths ? High::kFifths : High::kNone>(lines, job.line_step(),
+                                                                             0, 4, q, sums);
       }
 #pragma GCC unroll 4
       for (int k = 0; k < 4; ++k) {
-        const float32x4_t d = load_halves(block + j * 32 + 8 * k);
+        const float32x4_t d = load_halves(job.halves(d_at) + 8 * k);
 #pragma GCC unroll 4
         for (int u = 0; u < T; ++u) {
           const auto number = [&](int word) {
@@ -370,7 +376,7 @@ void multiply_small(Job<T>& job) {
           };
           float32x4_t& sum = job.sums[u][k];
           if constexpr (Format::kMins) {
-            const float32x4_t m = load_halves(block + 256 + j * 32 + 8 * k);
+            const float32x4_t m = load_halves(job.halves(d_at + kHalvesBytes) + 8 * k);
             sum = vfmaq_f32(sum, Lanes::rows(m, u), number(TileMeta::kGroupSums));
           }
           const float32x4_t value = vmulq_f32(vcvtq_f32_s32(sums.of[u][k]), Lanes::rows(d, u));
@@ -407,8 +413,9 @@ void multiply_float(Job<T>& job) {
     for (int k = 0; k < 4; ++k) sums[t][k] = vdupq_n_f32(0.0F);
   }
   for (std::int64_t c = 0; c < columns; ++c) {
-    // Without headers the columns of all groups and blocks follow each other.
-    Bytes column = job.groups + static_cast<std::size_t>(c) * job.line_step;
+    // The columns of all groups and blocks follow each other.
+    constexpr std::size_t kLine = panel_format(kType).line_bytes;
+    Bytes column = job.block + job.place.piece(static_cast<std::size_t>(c) * kLine, kLine);
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) {
       const float32x4_t w = load_numbers<kType>(column, k);
@@ -479,12 +486,8 @@ void multiply_panels(const PanelView& weights, std::int64_t first_panel, std::in
                      const TileView& tile, float* out, std::int64_t stride, bool add) {
   for (std::int32_t p = 0; p < panels; ++p) {
     Job<T> job;
-    const PanelPlace place = panel_place(weights, first_panel + p);
-    job.header = reinterpret_cast<Bytes>(place.header);
-    job.groups = reinterpret_cast<Bytes>(place.groups);
-    job.line_step = place.line_step;
-    job.group_step = place.group_step;
-    job.block_step = place.block_step;
+    job.place = panel_place(weights, first_panel + p);
+    job.block = reinterpret_cast<Bytes>(job.place.strip);
     job.blocks = weights.blocks;
     job.q = tile.q;
     job.meta = tile.meta;

@@ -11,24 +11,6 @@
 namespace notso {
 namespace {
 
-constexpr std::size_t kHalves = kPanelRows * sizeof(Half);
-constexpr std::size_t kAllD = kBlockGroups * kHalves;
-
-// type, header; d, mins; lines, line, high lines
-constexpr std::array<PanelFormat, 11> kFormats = {{
-    {DType::kQ4_K, 256, 192, 0, 4, kQuadBytes, 0},
-    {DType::kQ5_K, 256, 192, 0, 5, kQuadBytes, 1},
-    {DType::kQ6_K, 288, 256, 0, 6, kQuadBytes, 2},
-    {DType::kQ4_0, kAllD, 0, 0, 4, kQuadBytes, 0},
-    {DType::kQ4_1, 2 * kAllD, 0, kAllD, 4, kQuadBytes, 0},
-    {DType::kQ5_0, kAllD, 0, 0, 5, kQuadBytes, 1},
-    {DType::kQ5_1, 2 * kAllD, 0, kAllD, 5, kQuadBytes, 1},
-    {DType::kQ8_0, kAllD, 0, 0, 8, kQuadBytes, 0},
-    {DType::kF16, 0, 0, 0, 32, kPanelRows * 2, 0},
-    {DType::kBF16, 0, 0, 0, 32, kPanelRows * 2, 0},
-    {DType::kF32, 0, 0, 0, 32, kPanelRows * 4, 0},
-}};
-
 // The order of four groups' bytes in a dword: see panels.h.
 constexpr int kPairOrder[4] = {0, 2, 1, 3};
 
@@ -56,23 +38,30 @@ std::uint32_t quad_of(const RowBytes& q, int quad) {
   return word;
 }
 
-// Where one panel's part of a block is. Byte is std::byte, const or not.
+// One panel's part of a block, which begins at `block`. Byte is std::byte, const or not.
 template <class Byte>
 struct BlockPlace {
-  Byte* header;
-  Byte* groups;
-  std::size_t line_step;
-  std::size_t group_step;
+  const PanelFormat& format;
+  const PanelPlace& place;
+  Byte* block;
 
+  // Line `index` of a group, or the line or the halves at an offset of a panel's block.
   [[nodiscard]] Byte* line(int group, std::size_t index) const {
-    return groups + static_cast<std::size_t>(group) * group_step + index * line_step;
+    return line(format.group(group) + index * format.line_bytes);
+  }
+  [[nodiscard]] Byte* line(std::size_t offset) const {
+    return block + place.piece(offset, format.line_bytes);
+  }
+  [[nodiscard]] Byte* halves(std::size_t offset) const {
+    return block + place.piece(offset, kHalvesBytes);
   }
 };
 using BlockOut = BlockPlace<std::byte>;
 using BlockIn = BlockPlace<const std::byte>;
 
 // Writes a row's weights of 4, 5 or 6 bits, four columns at a time.
-void put_row(const BlockOut& block, const PanelFormat& format, int row, const RowBytes& q) {
+void put_row(const BlockOut& block, int row, const RowBytes& q) {
+  const PanelFormat& format = block.format;
   constexpr std::uint32_t kNibbleMask = 0x0f0f0f0f;
   const bool sixths = format.type == DType::kQ6_K;
   const int quads = sixths ? 4 : 8;  // that share a line of upper bits
@@ -82,7 +71,7 @@ void put_row(const BlockOut& block, const PanelFormat& format, int row, const Ro
       const int quad = group * 8 + 2 * static_cast<int>(line);
       const std::uint32_t even = quad_of(q, quad) & kNibbleMask;
       const std::uint32_t odd = quad_of(q, quad + 1) & kNibbleMask;
-      store(block.line(group, format.high_lines + line) + row * 4, even | odd << 4);
+      store(block.line(group, format.nibble_line(line)) + row * 4, even | odd << 4);
     }
     for (std::size_t line = 0; line < format.high_lines; ++line) {
       const int quad = group * 8 + static_cast<int>(line) * quads;
@@ -90,49 +79,42 @@ void put_row(const BlockOut& block, const PanelFormat& format, int row, const Ro
       for (int i = 0; i < quads; ++i) {
         word |= (quad_of(q, quad + i) >> 4 & mask) << (i * 8 / quads);
       }
-      store(block.line(group, line) + row * 4, word);
+      store(block.line(group, format.high_line(line)) + row * 4, word);
     }
   }
 }
 
-unsigned get_bits(const BlockIn& block, const PanelFormat& format, int row, int column) {
+unsigned get_bits(const BlockIn& block, int row, int column) {
+  const PanelFormat& format = block.format;
   const int group = column / 32;
   const int lane = row * 4 + column % 4;
   const int quad = column / 4 % 8;
-  const auto line = format.high_lines + static_cast<std::size_t>(quad / 2);
+  const std::size_t line = format.nibble_line(static_cast<std::size_t>(quad / 2));
   unsigned q = byte_at(block.line(group, line) + lane);
   q = (q >> (quad % 2 * 4)) & 15U;
   if (format.high_lines == 2) {
-    const unsigned high = byte_at(block.line(group, static_cast<std::size_t>(quad / 4)) + lane);
+    const std::size_t high_line = format.high_line(static_cast<std::size_t>(quad / 4));
+    const unsigned high = byte_at(block.line(group, high_line) + lane);
     return q | ((high >> (quad % 4 * 2)) & 3U) << 4;
   }
   if (format.high_lines == 1) return q | ((byte_at(block.line(group, 0) + lane) >> quad) & 1U) << 4;
   return q;
 }
 
-// The 12 bytes of 6-bit scales and mins: the file's bytes, four at a time in pair order.
-void put_k_scales(std::byte* lines, int row, const std::uint8_t scales[12]) {
-  for (int line = 0; line < 3; ++line) {
-    for (int i = 0; i < 4; ++i) {
-      lines[line * kQuadBytes + row * 4 + i] =
-          static_cast<std::byte>(scales[line * 4 + kPairOrder[i]]);
-    }
-  }
-}
-
-void get_k_scales(const std::byte* lines, int row, std::uint8_t scales[12]) {
-  for (int line = 0; line < 3; ++line) {
-    for (int i = 0; i < 4; ++i) {
-      scales[line * 4 + kPairOrder[i]] = byte_at(lines + line * kQuadBytes + row * 4 + i);
-    }
-  }
+// Where the 12 bytes of a row's 6-bit scales and mins are: the file's bytes, four at a time in pair
+// order.
+template <class Byte>
+Byte* k_scale(const BlockPlace<Byte>& block, int row, int index) {
+  const std::size_t lines[3] = {kScalesAt, k_mins_at(block.format), kBothAt};
+  return block.line(lines[index / 4]) + row * 4 + kPairOrder[index % 4];  // its own inverse
 }
 
 template <class Block>
-void pack_k_block(const Block& source, const PanelFormat& format, int row, const BlockOut& out) {
-  put_k_scales(out.header, row, source.scales);
-  store(out.header + format.d + row * sizeof(Half), source.d);
-  store(out.header + format.d + kHalves + row * sizeof(Half), source.dmin);
+void pack_k_block(const Block& source, int row, const BlockOut& out) {
+  for (int i = 0; i < 12; ++i) *k_scale(out, row, i) = static_cast<std::byte>(source.scales[i]);
+  std::byte* halves = out.line(k_d_at(out.format)) + row * sizeof(Half);
+  store(halves, source.d);
+  store(halves + kHalvesBytes, source.dmin);
   RowBytes q;
   for (std::size_t pair = 0; pair < 4; ++pair) {
     for (std::size_t i = 0; i < 32; ++i) {
@@ -149,16 +131,19 @@ void pack_k_block(const Block& source, const PanelFormat& format, int row, const
       }
     }
   }
-  put_row(out, format, row, q);
+  put_row(out, row, q);
 }
 
-void pack_q6_block(const BlockQ6_K& source, const PanelFormat& format, int row,
-                   const BlockOut& out) {
-  store(out.header + format.d + row * sizeof(Half), source.d);
+// Where the scale of 16 columns of a row of Q6_K is.
+template <class Byte>
+Byte* q6_scale(const BlockPlace<Byte>& block, int row, int group) {
+  return block.line(q6_scales_at(group / 4)) + row * 4 + kPairOrder[group % 4];
+}
+
+void pack_q6_block(const BlockQ6_K& source, int row, const BlockOut& out) {
+  store(out.halves(kQ6DAt) + row * sizeof(Half), source.d);
   for (int group = 0; group < 16; ++group) {
-    const int byte = kPairOrder[group % 4];  // its own inverse
-    out.header[group / 4 * kQuadBytes + row * 4 + byte] =
-        static_cast<std::byte>(source.scales[group]);
+    *q6_scale(out, row, group) = static_cast<std::byte>(source.scales[group]);
   }
   RowBytes q;
   for (std::size_t half = 0; half < 2; ++half) {
@@ -172,7 +157,7 @@ void pack_q6_block(const BlockQ6_K& source, const PanelFormat& format, int row,
       to[96] = static_cast<std::uint8_t>(low[l + 32] >> 4 | (high[l] >> 6) << 4);
     }
   }
-  put_row(out, format, row, q);
+  put_row(out, row, q);
 }
 
 // The 32 weights of one block, a byte each; those of Q8_0 plus 128.
@@ -197,21 +182,22 @@ void small_bytes(const Block& source, std::uint8_t* q) {
 // One row's weights of one block, from the file's bytes `source` of that row; `columns` real
 // columns are left.
 template <class Block>
-void pack_small_row(const std::byte* source, std::int64_t block, std::int64_t columns,
-                    const PanelFormat& format, int row, const BlockOut& out) {
+void pack_small_row(const std::byte* source, std::int64_t block, std::int64_t columns, int row,
+                    const BlockOut& out) {
   RowBytes q{};
   const std::int64_t first = block * 8;
   const std::int64_t count = std::min<std::int64_t>(8, columns / 32 - first);
   for (std::int64_t group = 0; group < count; ++group) {
     const auto piece =
         load<Block>(source + static_cast<std::size_t>(first + group) * sizeof(Block));
-    const std::size_t half_at =
-        static_cast<std::size_t>(group) * kHalves + static_cast<std::size_t>(row) * sizeof(Half);
-    store(out.header + half_at, piece.d);
-    if constexpr (requires { piece.m; }) store(out.header + format.mins + half_at, piece.m);
+    const std::size_t d = small_d_at(out.format, static_cast<int>(group));
+    store(out.halves(d) + row * sizeof(Half), piece.d);
+    if constexpr (requires { piece.m; }) {
+      store(out.halves(d + kHalvesBytes) + row * sizeof(Half), piece.m);
+    }
     small_bytes(piece, q.data() + group * 32);
   }
-  if constexpr (!std::is_same_v<Block, BlockQ8_0>) return put_row(out, format, row, q);
+  if constexpr (!std::is_same_v<Block, BlockQ8_0>) return put_row(out, row, q);
   for (int quad = 0; quad < kBlockColumns / 4; ++quad) {
     store(out.line(quad / 8, static_cast<std::size_t>(quad % 8)) + row * 4, quad_of(q, quad));
   }
@@ -230,28 +216,28 @@ void pack_number_row(const std::byte* source, std::int64_t block, std::int64_t c
   }
 }
 
-void pack_row_block(const PanelFormat& format, const std::byte* source, std::int64_t block,
-                    std::int64_t columns, int row, const BlockOut& out) {
+void pack_row_block(const std::byte* source, std::int64_t block, std::int64_t columns, int row,
+                    const BlockOut& out) {
   const auto k_block = [&](auto sample) {
     return load<decltype(sample)>(source + static_cast<std::size_t>(block) * sizeof sample);
   };
-  switch (format.type) {
+  switch (out.format.type) {
     case DType::kQ4_K:
-      return pack_k_block(k_block(BlockQ4_K{}), format, row, out);
+      return pack_k_block(k_block(BlockQ4_K{}), row, out);
     case DType::kQ5_K:
-      return pack_k_block(k_block(BlockQ5_K{}), format, row, out);
+      return pack_k_block(k_block(BlockQ5_K{}), row, out);
     case DType::kQ6_K:
-      return pack_q6_block(k_block(BlockQ6_K{}), format, row, out);
+      return pack_q6_block(k_block(BlockQ6_K{}), row, out);
     case DType::kQ4_0:
-      return pack_small_row<BlockQ4_0>(source, block, columns, format, row, out);
+      return pack_small_row<BlockQ4_0>(source, block, columns, row, out);
     case DType::kQ4_1:
-      return pack_small_row<BlockQ4_1>(source, block, columns, format, row, out);
+      return pack_small_row<BlockQ4_1>(source, block, columns, row, out);
     case DType::kQ5_0:
-      return pack_small_row<BlockQ5_0>(source, block, columns, format, row, out);
+      return pack_small_row<BlockQ5_0>(source, block, columns, row, out);
     case DType::kQ5_1:
-      return pack_small_row<BlockQ5_1>(source, block, columns, format, row, out);
+      return pack_small_row<BlockQ5_1>(source, block, columns, row, out);
     case DType::kQ8_0:
-      return pack_small_row<BlockQ8_0>(source, block, columns, format, row, out);
+      return pack_small_row<BlockQ8_0>(source, block, columns, row, out);
     case DType::kF16:
     case DType::kBF16:
       return pack_number_row<std::uint16_t>(source, block, columns, row, out);
@@ -261,43 +247,42 @@ void pack_row_block(const PanelFormat& format, const std::byte* source, std::int
 }
 
 // The weight at (row, column) of one block.
-float unpack_weight(const PanelFormat& format, const BlockIn& block, int row, int column) {
-  const auto half_at = [&](std::size_t offset) {
-    return half_to_float(
-        load<Half>(block.header + offset + static_cast<std::size_t>(row) * sizeof(Half)));
+float unpack_weight(const BlockIn& block, int row, int column) {
+  const PanelFormat& format = block.format;
+  const auto half_at = [&](const std::byte* halves) {
+    return half_to_float(load<Half>(halves + static_cast<std::size_t>(row) * sizeof(Half)));
   };
-  const std::size_t group = static_cast<std::size_t>(column / 32) * kHalves;
+  const std::size_t small_d = small_d_at(format, column / 32);
   switch (format.type) {
     case DType::kQ4_K:
     case DType::kQ5_K: {
       std::uint8_t scales[12];
-      get_k_scales(block.header, row, scales);
+      for (int i = 0; i < 12; ++i) scales[i] = byte_at(k_scale(block, row, i));
+      const std::byte* d = block.line(k_d_at(format));
       const ScaleMin sm = k_scale_min(scales, column / 32);
-      return half_at(format.d) * static_cast<float>(sm.scale) *
-                 static_cast<float>(get_bits(block, format, row, column)) -
-             half_at(format.d + kHalves) * static_cast<float>(sm.min);
+      return half_at(d) * static_cast<float>(sm.scale) *
+                 static_cast<float>(get_bits(block, row, column)) -
+             half_at(d + kHalvesBytes) * static_cast<float>(sm.min);
     }
     case DType::kQ6_K: {
-      const int g = column / 16;
-      const auto scale = static_cast<std::int8_t>(
-          byte_at(block.header + g / 4 * kQuadBytes + row * 4 + kPairOrder[g % 4]));
-      const int q = static_cast<int>(get_bits(block, format, row, column)) - 32;
-      return half_at(format.d) * static_cast<float>(scale) * static_cast<float>(q);
+      const auto scale = static_cast<std::int8_t>(byte_at(q6_scale(block, row, column / 16)));
+      const int q = static_cast<int>(get_bits(block, row, column)) - 32;
+      return half_at(block.halves(kQ6DAt)) * static_cast<float>(scale) * static_cast<float>(q);
     }
     case DType::kQ4_0:
     case DType::kQ5_0: {
       const int offset = format.type == DType::kQ4_0 ? 8 : 16;
-      const int q = static_cast<int>(get_bits(block, format, row, column)) - offset;
-      return half_at(group) * static_cast<float>(q);
+      const int q = static_cast<int>(get_bits(block, row, column)) - offset;
+      return half_at(block.halves(small_d)) * static_cast<float>(q);
     }
     case DType::kQ4_1:
     case DType::kQ5_1:
-      return half_at(group) * static_cast<float>(get_bits(block, format, row, column)) +
-             half_at(format.mins + group);
+      return half_at(block.halves(small_d)) * static_cast<float>(get_bits(block, row, column)) +
+             half_at(block.halves(small_d + kHalvesBytes));
     case DType::kQ8_0: {
       const int q = byte_at(block.line(column / 32, static_cast<std::size_t>(column / 4 % 8)) +
                             row * 4 + column % 4);
-      return half_at(group) * static_cast<float>(q - 128);
+      return half_at(block.halves(small_d)) * static_cast<float>(q - 128);
     }
     default:
       break;
@@ -317,23 +302,9 @@ std::int64_t panels_of(std::int64_t rows) { return (rows + kPanelRows - 1) / kPa
 
 }  // namespace
 
-const PanelFormat& panel_format(DType type) {
-  // Kernels ask for every few panels, so the place is looked up by the type's number.
-  static constexpr auto kIndex = [] {
-    std::array<std::uint8_t, 32> index{};
-    for (std::size_t i = 0; i < kFormats.size(); ++i) {
-      index[static_cast<std::size_t>(kFormats[i].type)] = static_cast<std::uint8_t>(i);
-    }
-    return index;
-  }();
-  const PanelFormat& format = kFormats[kIndex[static_cast<std::size_t>(type)]];
-  NOTSO_DCHECK(format.type == type);
-  return format;
-}
-
 std::size_t packed_bytes(DType type, std::int64_t rows, std::int64_t columns) {
   return static_cast<std::size_t>(panels_of(rows)) * static_cast<std::size_t>(blocks_of(columns)) *
-         panel_format(type).block_bytes();
+         panel_format(type).block_bytes;
 }
 
 std::int64_t strip_count(std::int64_t rows) {
@@ -341,50 +312,41 @@ std::int64_t strip_count(std::int64_t rows) {
 }
 
 PanelPlace panel_place(const PanelView& matrix, std::int64_t panel) {
-  const PanelFormat& format = panel_format(matrix.type);
   const std::int64_t first = panel / kStripPanels * kStripPanels;
   const auto width =
       static_cast<std::size_t>(std::min(kStripPanels, panels_of(matrix.rows) - first));
-  const auto within = static_cast<std::size_t>(panel - first);
-  const std::byte* strip = matrix.data + static_cast<std::size_t>(first) * matrix.panel_bytes;
-  const std::size_t line_step = width * format.line_bytes;
-  return {strip + within * format.header_bytes,
-          strip + width * format.header_bytes + within * format.line_bytes, line_step,
-          format.group_lines * line_step, width * format.block_bytes()};
+  return {matrix.data + static_cast<std::size_t>(first) * matrix.panel_bytes, width,
+          static_cast<std::size_t>(panel - first), width * panel_format(matrix.type).block_bytes};
 }
 
 void pack_strip(DType type, std::span<const std::byte> source, std::int64_t rows,
                 std::int64_t columns, std::int64_t strip, std::byte* out) {
-  const PanelFormat& format = panel_format(type);
+  const PanelFormat format = panel_format(type);
   const std::int64_t blocks = blocks_of(columns);
   const std::size_t row_bytes = dtype_bytes(type, static_cast<std::size_t>(columns));
   const std::int64_t first = strip * kStripPanels * kPanelRows;
   const std::int64_t count = std::min<std::int64_t>(kStripPanels * kPanelRows, rows - first);
   std::memset(out, 0, packed_bytes(type, count, columns));
   // The strip as a matrix of its own, whose panels know their places.
-  const PanelView view{type, out, static_cast<std::size_t>(blocks) * format.block_bytes(),
+  const PanelView view{type, out, static_cast<std::size_t>(blocks) * format.block_bytes,
                        static_cast<std::int32_t>(blocks), count};
   for (std::int64_t row = 0; row < count; ++row) {
     const std::byte* from = source.data() + static_cast<std::size_t>(first + row) * row_bytes;
     const PanelPlace place = panel_place(view, row / kPanelRows);
     for (std::int64_t block = 0; block < blocks; ++block) {
-      const std::size_t before = static_cast<std::size_t>(block) * place.block_step;
-      const BlockOut to{out + (place.header - out) + before, out + (place.groups - out) + before,
-                        place.line_step, place.group_step};
-      pack_row_block(format, from, block, columns, static_cast<int>(row % kPanelRows), to);
+      const BlockOut to{format, place, out + static_cast<std::size_t>(block) * place.block_step};
+      pack_row_block(from, block, columns, static_cast<int>(row % kPanelRows), to);
     }
   }
 }
 
 void unpack_row(const PanelView& matrix, std::int64_t row, std::span<float> out) {
-  const PanelFormat& format = panel_format(matrix.type);
+  const PanelFormat format = panel_format(matrix.type);
   const PanelPlace place = panel_place(matrix, row / kPanelRows);
   const int lane = static_cast<int>(row % kPanelRows);
   for (std::size_t column = 0; column < out.size(); ++column) {
-    const std::size_t before = column / kBlockColumns * place.block_step;
-    const BlockIn block{place.header + before, place.groups + before, place.line_step,
-                        place.group_step};
-    out[column] = unpack_weight(format, block, lane, static_cast<int>(column % kBlockColumns));
+    const BlockIn block{format, place, place.strip + column / kBlockColumns * place.block_step};
+    out[column] = unpack_weight(block, lane, static_cast<int>(column % kBlockColumns));
   }
 }
 

@@ -32,7 +32,7 @@ namespace {
 
 constexpr std::size_t kPage = 4096;
 constexpr char kMagic[8] = {'n', 'o', 't', 's', 'o', 'p', 'k', '\n'};
-constexpr std::uint32_t kLayoutVersion = 3;
+constexpr std::uint32_t kLayoutVersion = 4;
 
 // What a sidecar was made from.
 struct Identity {
@@ -122,7 +122,7 @@ std::vector<PanelView> make_views(std::span<const GgufTensor* const> tensors, co
     const auto blocks =
         static_cast<std::int32_t>((columns_of(tensor) + kBlockColumns - 1) / kBlockColumns);
     const std::size_t panel_bytes =
-        static_cast<std::size_t>(blocks) * panel_format(tensor.type).block_bytes();
+        static_cast<std::size_t>(blocks) * panel_format(tensor.type).block_bytes;
     views.push_back({tensor.type, base + plan.offsets[i], panel_bytes, blocks, rows_of(tensor)});
   }
   return views;

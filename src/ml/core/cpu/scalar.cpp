@@ -31,35 +31,42 @@ struct Traits {
   bool k_type;      // Q4_K, Q5_K, Q6_K
   int shift;        // K types: bits that a group's sum loses before it is scaled
   int offset_bits;  // weights are stored plus 2^offset_bits; -1: plus nothing
+  bool has_mins;    // m halves behind a group's d halves
 };
 
 Traits traits_of(DType type) {
   switch (type) {
     case DType::kQ4_K:
-      return {panel_format(type), true, 1, -1};
+      return {panel_format(type), true, 1, -1, false};
     case DType::kQ5_K:
-      return {panel_format(type), true, 2, -1};
+      return {panel_format(type), true, 2, -1, false};
     case DType::kQ6_K:
-      return {panel_format(type), true, 0, 5};
+      return {panel_format(type), true, 0, 5, false};
     case DType::kQ4_0:
-      return {panel_format(type), false, 0, 3};
+      return {panel_format(type), false, 0, 3, false};
     case DType::kQ5_0:
-      return {panel_format(type), false, 0, 4};
+      return {panel_format(type), false, 0, 4, false};
     case DType::kQ8_0:
-      return {panel_format(type), false, 0, 7};
+      return {panel_format(type), false, 0, 7, false};
     default:
-      return {panel_format(type), false, 0, -1};
+      return {panel_format(type), false, 0, -1, type == DType::kQ4_1 || type == DType::kQ5_1};
   }
 }
 
-// One panel's part of a block.
+// One panel's part of a block, which begins at `at`.
 struct Block {
-  Bytes header;
-  Bytes groups;
-  std::size_t line_step;
-  std::size_t group_step;
+  const PanelFormat& format;
+  const PanelPlace& place;
+  Bytes at;
+  // Line `index` of a group, or the line or the halves at an offset of a panel's block.
   [[nodiscard]] Bytes line(int group, std::size_t index) const {
-    return groups + static_cast<std::size_t>(group) * group_step + index * line_step;
+    return line(format.group(group) + index * format.line_bytes);
+  }
+  [[nodiscard]] Bytes line(std::size_t offset) const {
+    return at + place.piece(offset, format.line_bytes);
+  }
+  [[nodiscard]] Bytes halves(std::size_t offset) const {
+    return at + place.piece(offset, kHalvesBytes);
   }
 };
 
@@ -73,13 +80,13 @@ Quad unpack_quad(const Traits& traits, const Block& block, int index) {
     std::memcpy(quad.data(), block.line(group, quad_index), kQuadBytes);
     return quad;
   }
-  Bytes line = block.line(group, format.high_lines + quad_index / 2);
+  Bytes line = block.line(group, format.nibble_line(quad_index / 2));
   for (int i = 0; i < kQuadBytes; ++i) {
     quad[i] = static_cast<std::uint8_t>((line[i] >> (index % 2 * 4)) & 15);
   }
   if (format.high_lines == 0) return quad;
   const bool sixths = format.high_lines == 2;
-  Bytes high = block.line(group, sixths ? quad_index / 4 : 0);
+  Bytes high = block.line(group, format.high_line(sixths ? quad_index / 4 : 0));
   const int shift = sixths ? index % 4 * 2 : index % 8;
   const int mask = sixths ? 3 : 1;
   for (int i = 0; i < kQuadBytes; ++i) {
@@ -122,13 +129,12 @@ std::int32_t low_word(std::int32_t pair) { return static_cast<std::int16_t>(pair
 std::int32_t high_word(std::int32_t pair) { return pair >> 16; }
 
 // Row r's twelve bytes of scales and mins, in the file's order.
-ScaleMin scale_min(Bytes lines, int row, int group) {
+ScaleMin scale_min(const Block& block, int row, int group) {
   static constexpr int kOrder[4] = {0, 2, 1, 3};
+  const std::size_t lines[3] = {kScalesAt, k_mins_at(block.format), kBothAt};
   std::uint8_t bytes[12];
   for (int line = 0; line < 3; ++line) {
-    for (int i = 0; i < 4; ++i) {
-      bytes[line * 4 + kOrder[i]] = lines[line * kQuadBytes + row * 4 + i];
-    }
+    for (int i = 0; i < 4; ++i) bytes[line * 4 + kOrder[i]] = block.line(lines[line])[row * 4 + i];
   }
   return k_scale_min(bytes, group);
 }
@@ -149,7 +155,7 @@ void add_k_block(const Traits& traits, const Block& block, std::int32_t b, const
     const std::int32_t pair = token.word(b, TileMeta::kFactorPairs + j / 2);
     const std::int32_t factor = j % 2 == 0 ? low_word(pair) : high_word(pair);
     for (int r = 0; r < kPanelRows; ++r) {
-      total[r] += (acc[r] >> traits.shift) * (scale_min(block.header, r, j).scale * factor);
+      total[r] += (acc[r] >> traits.shift) * (scale_min(block, r, j).scale * factor);
     }
   }
   const float shifted = static_cast<float>(1 << traits.shift);
@@ -157,19 +163,20 @@ void add_k_block(const Traits& traits, const Block& block, std::int32_t b, const
     std::int32_t low = 0;
     for (int j = 0; j < 8; ++j) {
       const std::int32_t pair = token.word(b, TileMeta::kSumPairs + j / 2);
-      low += (j % 2 == 0 ? low_word(pair) : high_word(pair)) * scale_min(block.header, r, j).min;
+      low += (j % 2 == 0 ? low_word(pair) : high_word(pair)) * scale_min(block, r, j).min;
     }
-    const float d = half_at(block.header + traits.format.d, r) * shifted;
-    const float dmin = half_at(block.header + traits.format.d + 32, r) * 2.0F;
+    Bytes halves = block.line(k_d_at(block.format));
+    const float d = half_at(halves, r) * shifted;
+    const float dmin = half_at(halves + kHalvesBytes, r) * 2.0F;
     const float value = std::fma(-static_cast<float>(low), dmin, static_cast<float>(total[r]) * d);
     sums[r] = std::fma(value, token.number(b, TileMeta::kScale), sums[r]);
   }
 }
 
 // The signed scale of a row's group of 16 columns.
-float q6_scale(Bytes header, int group, int row) {
+float q6_scale(const Block& block, int group, int row) {
   static constexpr int kOrder[4] = {0, 2, 1, 3};
-  const std::uint8_t byte = header[group / 4 * kQuadBytes + kOrder[group % 4] + row * 4];
+  const std::uint8_t byte = block.line(q6_scales_at(group / 4))[kOrder[group % 4] + row * 4];
   return static_cast<float>(static_cast<std::int8_t>(byte));
 }
 
@@ -183,14 +190,14 @@ void add_q6_block(const Traits& traits, const Block& block, std::int32_t b, cons
       dot_quads(traits, block, b, token, j * 8 + half * 4, 4, acc[half]);
     }
     for (int r = 0; r < kPanelRows; ++r) {
-      const float first = static_cast<float>(acc[0][r]) * q6_scale(block.header, 2 * j, r);
+      const float first = static_cast<float>(acc[0][r]) * q6_scale(block, 2 * j, r);
       const float both =
-          std::fma(static_cast<float>(acc[1][r]), q6_scale(block.header, 2 * j + 1, r), first);
+          std::fma(static_cast<float>(acc[1][r]), q6_scale(block, 2 * j + 1, r), first);
       total[r] = std::fma(both, token.number(b, TileMeta::kGroupScales + j), total[r]);
     }
   }
   for (int r = 0; r < kPanelRows; ++r) {
-    sums[r] = std::fma(total[r], half_at(block.header + traits.format.d, r), sums[r]);
+    sums[r] = std::fma(total[r], half_at(block.halves(kQ6DAt), r), sums[r]);
   }
 }
 
@@ -202,12 +209,13 @@ void add_small_block(const Traits& traits, const Block& block, std::int32_t b, c
       acc.fill(token.word(b, TileMeta::kNegSums32 + j) * (1 << traits.offset_bits));
     }
     dot_quads(traits, block, b, token, j * 8, 8, acc);
+    const std::size_t d = small_d_at(block.format, j);
     for (int r = 0; r < kPanelRows; ++r) {
-      if (traits.format.mins != 0) {
-        sums[r] = std::fma(half_at(block.header + traits.format.mins + j * 32, r),
+      if (traits.has_mins) {
+        sums[r] = std::fma(half_at(block.halves(d + kHalvesBytes), r),
                            token.number(b, TileMeta::kGroupSums + j), sums[r]);
       }
-      const float value = static_cast<float>(acc[r]) * half_at(block.header + j * 32, r);
+      const float value = static_cast<float>(acc[r]) * half_at(block.halves(d), r);
       sums[r] = std::fma(value, token.number(b, TileMeta::kGroupScales + j), sums[r]);
     }
   }
@@ -333,10 +341,8 @@ void matmul(const PanelView& weights, std::int64_t first_panel, std::int32_t pan
     for (int t = 0; t < tile.rows; ++t) {
       float sums[kPanelRows] = {};
       for (std::int32_t b = 0; b < weights.blocks; ++b) {
-        const std::size_t before = static_cast<std::size_t>(b) * place.block_step;
-        const Block block{reinterpret_cast<Bytes>(place.header) + before,
-                          reinterpret_cast<Bytes>(place.groups) + before, place.line_step,
-                          place.group_step};
+        const std::byte* at = place.strip + static_cast<std::size_t>(b) * place.block_step;
+        const Block block{traits.format, place, reinterpret_cast<Bytes>(at)};
         add_block(traits, block, b, Token{tile, t}, sums);
       }
       float* to = out + t * stride + p * kPanelRows;
