@@ -131,10 +131,11 @@ inline void dot_line(const Bytes (&nibbles)[P], std::size_t step, const __m512i 
   }
 }
 
-// acc = all 32 columns of a group.
+// acc = all 32 columns of a group. A call would pass every sum through memory.
 template <High kHigh, int P, int T>
-inline void dot_group(const Bytes (&nibbles)[P], std::size_t step, const __m512i (&high)[P],
-                      const std::int8_t* q, __m512i (&acc)[P][T]) {
+[[gnu::always_inline]] inline void dot_group(const Bytes (&nibbles)[P], std::size_t step,
+                                             const __m512i (&high)[P], const std::int8_t* q,
+                                             __m512i (&acc)[P][T]) {
   dot_line<kHigh, 0, P, T>(nibbles, step, high, q, acc);
   dot_line<kHigh, 1, P, T>(nibbles, step, high, q, acc);
   dot_line<kHigh, 2, P, T>(nibbles, step, high, q, acc);
