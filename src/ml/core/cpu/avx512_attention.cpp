@@ -68,11 +68,11 @@ struct F16 {
   }
 
   template <int M, int D>
-  static void weigh_part(const std::byte* values, std::int32_t head_dim,
+  static void weigh_part(const std::byte* values, std::int32_t head_dim, std::int32_t tokens,
                          const float (&probabilities)[M][kKvPageTokens], float* out) {
     __m512 acc[M][D];
     load_output<M, D>(out, head_dim, acc);
-    for (int i = 0; i < kKvPageTokens; ++i, values += std::ptrdiff_t{head_dim} * 2) {
+    for (int i = 0; i < tokens; ++i, values += std::ptrdiff_t{head_dim} * 2) {
       __m512 v[D];
 #pragma GCC unroll 4
       for (int d = 0; d < D; ++d) v[d] = load_halves(values + d * 32);
@@ -87,7 +87,8 @@ struct F16 {
   }
 
   template <int M>
-  static void weigh(const AttentionRow& row, const std::byte* head, const PageScores<M>& scores) {
+  static void weigh(const AttentionRow& row, const std::byte* head, std::int32_t tokens,
+                    const PageScores<M>& scores) {
     alignas(64) float probabilities[M][kKvPageTokens];
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
@@ -99,10 +100,10 @@ struct F16 {
     const std::byte* values = head + page_elements(row.head_dim) * 2;
     std::int32_t d = 0;
     for (; d + 64 <= row.head_dim; d += 64) {
-      weigh_part<M, 4>(values + d * 2, row.head_dim, probabilities, row.out + d);
+      weigh_part<M, 4>(values + d * 2, row.head_dim, tokens, probabilities, row.out + d);
     }
     for (; d < row.head_dim; d += 16) {
-      weigh_part<M, 1>(values + d * 2, row.head_dim, probabilities, row.out + d);
+      weigh_part<M, 1>(values + d * 2, row.head_dim, tokens, probabilities, row.out + d);
     }
   }
 };
@@ -199,13 +200,13 @@ struct Q8 {
   }
 
   template <int M>
-  static void weigh_part(const std::byte* values, std::int32_t head_dim,
+  static void weigh_part(const std::byte* values, std::int32_t head_dim, std::int32_t tokens,
                          const std::int32_t (&pairs)[M][kPairs], const float (&units)[M],
                          float* out) {
     __m512i acc[M];
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) acc[m] = _mm512_setzero_si512();
-    for (int i = 0; i < kPairs; ++i, values += std::ptrdiff_t{head_dim} * 2) {
+    for (int i = 0; i < (tokens + 1) / 2; ++i, values += std::ptrdiff_t{head_dim} * 2) {
       const __m512i v =
           _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(values)));
 #pragma GCC unroll 4
@@ -222,7 +223,8 @@ struct Q8 {
   }
 
   template <int M>
-  static void weigh(const AttentionRow& row, const std::byte* head, const PageScores<M>& scores) {
+  static void weigh(const AttentionRow& row, const std::byte* head, std::int32_t tokens,
+                    const PageScores<M>& scores) {
     const Q8Layout layout = q8_layout(row.head_dim);
     alignas(64) std::int32_t pairs[M][kPairs];
     float units[M];
@@ -232,7 +234,10 @@ struct Q8 {
       __m512 top = _mm512_setzero_ps();
 #pragma GCC unroll 4
       for (int g = 0; g < kTokenGroups; ++g) {
-        scaled[g] = _mm512_mul_ps(scores[m][g], load_floats(head + layout.value_scales + g * 64));
+        const std::int32_t left = tokens - 16 * g;
+        const __m512 scales = _mm512_maskz_loadu_ps(tail_mask(left > 0 ? left : 0),
+                                                    head + layout.value_scales + g * 64);
+        scaled[g] = _mm512_mul_ps(scores[m][g], scales);
         top = _mm512_max_ps(top, scaled[g]);
       }
       const float most = _mm512_reduce_max_ps(top);
@@ -245,7 +250,7 @@ struct Q8 {
       }
     }
     for (std::int32_t d = 0; d < row.head_dim; d += 16) {
-      weigh_part<M>(head + layout.values + d * 2, row.head_dim, pairs, units, row.out + d);
+      weigh_part<M>(head + layout.values + d * 2, row.head_dim, tokens, pairs, units, row.out + d);
     }
   }
 

@@ -1,15 +1,17 @@
 // Attention with AVX-512, whatever the format of the keys and values.
 //
 // For each page a row's query keeps a running maximum, sum and weighted value (an online softmax).
-// Pages are taken in order and whole; tokens behind the row's position get probability zero; so a
-// row's result does not depend on the rows that share the call. Several rows share a call so that a
-// page is read once for all of them.
+// Pages are taken in order; tokens behind the row's position get probability zero, and their values
+// are not touched, since they may be anything, not a number too. So a row's result depends neither
+// on the rows that share the call nor on bytes that nobody has stored. Several rows share a call so
+// that a page is read once for all of them.
 //
 // A Format has a State (one row's queries, ready to multiply) and four functions:
 //   void load(row, state)                                  prepares the queries
 //   void score<M>(row, head, state, scores)                scores[m][g] = query m times the keys of
-//   16 tokens void weigh<M>(row, head, probabilities, out)           out += probabilities times the
-//   values
+//   16 tokens
+//   void weigh<M>(row, head, tokens, probabilities)        the row's output += probabilities times
+//   the values of the page's first tokens
 // Everything here has internal linkage: see kernel_table.h.
 #pragma once
 
@@ -89,7 +91,8 @@ void start_row(const AttentionRow& row, RowState<Format>& state) {
   }
 }
 
-// Takes `tokens` tokens of one page into the running softmax and output of a row of M queries.
+// Takes the first `tokens` tokens of one page into the running softmax and output of a row of M
+// queries.
 template <class Format, int M>
 void attend_page(const AttentionRow& row, const std::byte* head, std::int32_t tokens,
                  RowState<Format>& state) {
@@ -100,7 +103,7 @@ void attend_page(const AttentionRow& row, const std::byte* head, std::int32_t to
     const float factor = softmax_step(scores[m], tokens, state.maximum[m], state.sum[m]);
     rescale(row.out + m * row.head_dim, row.head_dim, factor);
   }
-  Format::template weigh<M>(row, head, scores);
+  Format::template weigh<M>(row, head, tokens, scores);
 }
 
 // The whole attention of `count` rows over their pages.
@@ -115,8 +118,9 @@ void attend_rows(const AttentionRow* rows, std::int32_t count) {
   for (std::int32_t page = 0; page <= last / kKvPageTokens; ++page) {
     const std::byte* head = rows[0].pages[page] + rows[0].head_offset;
     for (std::int32_t r = 0; r < count; ++r) {
-      const std::int32_t tokens = rows[r].position + 1 - page * kKvPageTokens;
-      if (tokens <= 0) continue;
+      const std::int32_t left = rows[r].position + 1 - page * kKvPageTokens;
+      if (left <= 0) continue;
+      const std::int32_t tokens = left < kKvPageTokens ? left : kKvPageTokens;
       switch (rows[r].queries) {
         case 1:
           attend_page<Format, 1>(rows[r], head, tokens, states[r]);

@@ -66,29 +66,45 @@ struct Bf16 {
     }
   }
 
+  // acc += pair i of probabilities times the pair of values that `mask` leaves.
   template <int M, int D>
-  static void weigh_part(const std::byte* values, std::int32_t head_dim,
+  static void weigh_pair(const std::byte* values, __m512i mask,
+                         const std::int32_t (&probabilities)[M][kPairs], int i,
+                         __m512 (&acc)[M][D]) {
+    __m512i v[D];
+#pragma GCC unroll 4
+    for (int d = 0; d < D; ++d) {
+      v[d] = _mm512_and_si512(_mm512_loadu_si512(values + d * 64), mask);
+    }
+#pragma GCC unroll 4
+    for (int m = 0; m < M; ++m) {
+      const __m512i p = _mm512_set1_epi32(probabilities[m][i]);
+#pragma GCC unroll 4
+      for (int d = 0; d < D; ++d) {
+        acc[m][d] = _mm512_dpbf16_ps(acc[m][d], as_bf16(v[d]), as_bf16(p));
+      }
+    }
+  }
+
+  template <int M, int D>
+  static void weigh_part(const std::byte* values, std::int32_t head_dim, std::int32_t tokens,
                          const std::int32_t (&probabilities)[M][kPairs], float* out) {
+    const std::ptrdiff_t step = std::ptrdiff_t{head_dim} * 4;
     __m512 acc[M][D];
     load_output<M, D>(out, head_dim, acc);
-    for (int i = 0; i < kPairs; ++i, values += static_cast<std::ptrdiff_t>(head_dim) * 4) {
-      __m512i v[D];
-#pragma GCC unroll 4
-      for (int d = 0; d < D; ++d) v[d] = _mm512_loadu_si512(values + d * 64);
-#pragma GCC unroll 4
-      for (int m = 0; m < M; ++m) {
-        const __m512i p = _mm512_set1_epi32(probabilities[m][i]);
-#pragma GCC unroll 4
-        for (int d = 0; d < D; ++d) {
-          acc[m][d] = _mm512_dpbf16_ps(acc[m][d], as_bf16(v[d]), as_bf16(p));
-        }
-      }
+    for (int i = 0; i < tokens / 2; ++i) {
+      weigh_pair(values + i * step, _mm512_set1_epi32(-1), probabilities, i, acc);
+    }
+    if (tokens % 2 != 0) {
+      const int i = tokens / 2;
+      weigh_pair(values + i * step, _mm512_set1_epi32(0xffff), probabilities, i, acc);
     }
     store_output<M, D>(acc, head_dim, out);
   }
 
   template <int M>
-  static void weigh(const AttentionRow& row, const std::byte* head, const PageScores<M>& scores) {
+  static void weigh(const AttentionRow& row, const std::byte* head, std::int32_t tokens,
+                    const PageScores<M>& scores) {
     alignas(64) std::int32_t probabilities[M][kPairs];
 #pragma GCC unroll 4
     for (int m = 0; m < M; ++m) {
@@ -101,10 +117,10 @@ struct Bf16 {
     const std::byte* values = head + key_bytes(row.head_dim);
     std::int32_t d = 0;
     for (; d + 64 <= row.head_dim; d += 64) {
-      weigh_part<M, 4>(values + d * 4, row.head_dim, probabilities, row.out + d);
+      weigh_part<M, 4>(values + d * 4, row.head_dim, tokens, probabilities, row.out + d);
     }
     for (; d < row.head_dim; d += 16) {
-      weigh_part<M, 1>(values + d * 4, row.head_dim, probabilities, row.out + d);
+      weigh_part<M, 1>(values + d * 4, row.head_dim, tokens, probabilities, row.out + d);
     }
   }
 };

@@ -42,9 +42,11 @@ class Attention
     values_ = exact_vectors(kTokens, dim(), 2);
     queries_ = exact_vectors(kAttendRows * kMaxQueries, dim(), 3);
     for (float& x : queries_) x *= 0.5F;
-    // The head is the second of two in its page, and pages are not in order.
+    // The head is the second of two in its page, and pages are not in order. Where nothing is
+    // stored there may be anything: all bits set are no number in every kind of storage.
     for (auto& page : memory_) {
-      page = std::make_unique<Fenced<std::byte>>(std::vector<std::byte>(2 * head_bytes_));
+      page = std::make_unique<Fenced<std::byte>>(
+          std::vector<std::byte>(2 * head_bytes_, std::byte{0xff}));
     }
     for (int i = 0; i < kPages; ++i) pages_[i] = memory_[(i * 3 + 1) % kPages]->data();
     for (std::int32_t i = 0; i < kTokens; ++i) store(i, &keys_[at(i)], &values_[at(i)]);
