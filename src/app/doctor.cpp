@@ -16,7 +16,7 @@
 #include "app/app_paths.h"
 #include "app/build_facts.h"
 #include "base/bytes_text.h"
-#include "base/thread_pool.h"
+#include "base/machine_share.h"
 #include "ml/core/cpu/kernel_table.h"
 #include "ml/core/cpu/limits.h"
 #include "service/models/address.h"

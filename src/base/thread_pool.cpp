@@ -2,13 +2,9 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
-#include <sched.h>
-#include <set>
-#include <string>
+#include <system_error>
 #include <thread>
-#include <utility>
 #include <vector>
 
 namespace notso {
@@ -104,8 +100,10 @@ struct ThreadPool::Team {
     std::uint64_t seen = 0;
     for (;;) {
       wait_for_loop_after(seen);
-      if (stopping.load(std::memory_order_acquire)) return;
       std::uint64_t value = gate.load(std::memory_order_acquire);
+      // Looked at after the gate: whoever sees the last loop's number also sees that it is the
+      // last.
+      if (stopping.load(std::memory_order_acquire)) return;
       seen = loop_of(value);
       while ((value & kOpen) != 0 && loop_of(value) == seen) {
         if (!gate.compare_exchange_weak(value, value + 1, std::memory_order_acq_rel)) continue;
@@ -142,8 +140,13 @@ struct ThreadPool::Team {
 
 ThreadPool::ThreadPool(int size)
     : size_(size < 1 ? 1 : size), team_(std::make_unique<Team>(size_)) {
-  for (int i = 1; i < size_; ++i) {
-    team_->helpers.emplace_back([team = team_.get(), i] { team->help(i); });
+  try {
+    for (int i = 1; i < size_; ++i) {
+      team_->helpers.emplace_back([team = team_.get(), i] { team->help(i); });
+    }
+  } catch (const std::system_error&) {
+    // There are no more threads to be had: those that are there take the others' shares too.
+    size_ = 1 + static_cast<int>(team_->helpers.size());
   }
 }
 
@@ -168,29 +171,6 @@ void ThreadPool::run_erased(std::int64_t chunks, std::int64_t most, Task task, v
   team_->open();
   team_->take_chunks(0);
   team_->close();
-}
-
-int physical_core_count() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-    const unsigned count = std::thread::hardware_concurrency();
-    return count == 0 ? 1 : static_cast<int>(count);
-  }
-  std::set<std::pair<int, int>> cores;
-  int logical = 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &allowed)) continue;
-    ++logical;
-    const std::string folder = "/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/";
-    int package = 0;
-    int core = -1;
-    std::ifstream(folder + "physical_package_id") >> package;
-    std::ifstream(folder + "core_id") >> core;
-    if (core >= 0) cores.emplace(package, core);
-  }
-  if (!cores.empty()) return static_cast<int>(cores.size());
-  return logical == 0 ? 1 : logical;
 }
 
 }  // namespace notso

@@ -12,10 +12,11 @@
 
 namespace notso {
 
-// `size` threads in all, the caller included. One thread at a time may call `run`.
+// `size` threads in all, the caller included, or as many as the system lets this process have. One
+// thread at a time may call `run`.
 class ThreadPool {
  public:
-  // Starts size - 1 threads; they live as long as the pool.
+  // Starts up to size - 1 threads; they live as long as the pool.
   explicit ThreadPool(int size);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -53,8 +54,5 @@ class ThreadPool {
   int size_;
   std::unique_ptr<Team> team_;
 };
-
-// Physical cores that this process may run on; at least 1.
-[[nodiscard]] int physical_core_count();
 
 }  // namespace notso

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include "base/machine_share.h"
 #include "service/engine/engine.h"
 
 namespace notso {
@@ -12,14 +13,6 @@ namespace {
 
 constexpr std::size_t kFallbackBytes = std::size_t{1} << 30U;
 constexpr std::size_t kLeastBytes = std::size_t{64} << 20U;
-
-// The first number of a file; none if there is no file or it holds a word ("max").
-std::optional<std::size_t> number_in(const std::string& path) {
-  std::ifstream file(path);
-  std::size_t number = 0;
-  if (file >> number) return number;
-  return std::nullopt;
-}
 
 std::optional<std::size_t> system_available_bytes() {
   std::ifstream file("/proc/meminfo");
@@ -36,13 +29,8 @@ std::optional<std::size_t> system_available_bytes() {
 }  // namespace
 
 std::size_t available_memory_bytes() {
-  std::size_t bytes = system_available_bytes().value_or(2 * kFallbackBytes);
-  const std::string group = "/sys/fs/cgroup/memory.";
-  if (const auto limit = number_in(group + "max")) {
-    const std::size_t used = number_in(group + "current").value_or(0);
-    bytes = std::min(bytes, *limit - std::min(used, *limit));
-  }
-  return bytes;
+  const std::size_t bytes = system_available_bytes().value_or(2 * kFallbackBytes);
+  return std::min(bytes, group_memory_left().value_or(bytes));
 }
 
 std::size_t default_kv_bytes_max() { return std::max(available_memory_bytes() / 2, kLeastBytes); }

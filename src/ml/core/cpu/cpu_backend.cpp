@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/machine_share.h"
 #include "base/thread_pool.h"
 #include "ml/core/cpu/kernel_table.h"
 #include "ml/core/cpu/pack.h"
