@@ -229,11 +229,7 @@ Result<RemovedModel> remove_model(const std::string& folder, const std::string& 
   std::uint64_t freed = disk_bytes(path + ".part");
   // First, since it may be refused.
   if (auto part = remove_part_file(path); !part) return pass_on(part);
-  if (!cache_folder.empty()) {
-    const std::string packed = packed_sidecar_path(cache_folder, path);
-    freed += remove_counted(packed);
-    unlink((packed + ".lock").c_str());
-  }
+  if (!cache_folder.empty()) freed += remove_packed_sidecar(cache_folder, path);
   freed += remove_counted(path);
   unlink(used_marker(path).c_str());
   std::error_code error;

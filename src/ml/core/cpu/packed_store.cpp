@@ -6,7 +6,7 @@
 //
 // The identity is the source's size, its time of change, and a hash over its header (metadata and
 // tensor table) and over samples of its data. A sidecar whose identity, version or size differs is
-// written anew.
+// removed and written anew: removed first, since a disk need not have room for two.
 //
 // A lock file makes a second process wait for the first instead of packing twice. The sidecar is
 // written under a temporary name, synchronised, and renamed: a process killed at any moment leaves
@@ -23,6 +23,7 @@
 #include <string_view>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "ml/core/cpu/pack.h"
@@ -277,18 +278,25 @@ class PieceWriter {
   std::vector<std::byte> buffer_;
 };
 
+std::string temporary_path(const std::string& sidecar) { return sidecar + ".new"; }
+std::string lock_path_of(const std::string& sidecar) { return sidecar + ".lock"; }
+
 // Writes the sidecar under a temporary name. A reason for not having one is returned as an error.
 Status write_sidecar(const std::string& path, const Header& header, const GgufFile& file,
                      std::span<const GgufTensor* const> tensors, const Plan& plan, ThreadPool& pool,
                      const LoadProgress& progress) {
-  const std::string temporary = path + ".new";
+  const std::string temporary = temporary_path(path);
   ::unlink(temporary.c_str());  // left by a process that was killed; the lock is ours
+  ::unlink(path.c_str());       // of no use any more; a process that maps it keeps it
   const Descriptor out(::open(temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (out.get() < 0) return fail(ErrorCode::kUnavailable, errno_text(temporary));
-  // Space is reserved first, so that a full disk is found before the work is done.
-  const int no_space = ::posix_fallocate(out.get(), 0, static_cast<off_t>(plan.total));
+  // Space is reserved first, so that a full disk is found before the work is done. Other failures
+  // only mean that the file system cannot reserve.
+  const int refused = ::posix_fallocate(out.get(), 0, static_cast<off_t>(plan.total));
   Status written = {};
-  if (no_space != 0) written = fail(ErrorCode::kResourceExhausted, std::strerror(no_space));
+  if (refused == ENOSPC || refused == EFBIG || refused == EDQUOT) {
+    written = fail(ErrorCode::kResourceExhausted, std::strerror(refused));
+  }
   PieceWriter writer(out.get());
   std::vector<std::byte> piece;
   if (written) written = writer.write_at(0, std::as_bytes(std::span(&header, 1)));
@@ -339,6 +347,14 @@ struct Sidecar {
   bool reused = false;
 };
 
+// Waits for the lock on an open file.
+bool take_lock(int descriptor) {
+  while (::flock(descriptor, LOCK_EX) != 0) {
+    if (errno != EINTR) return false;
+  }
+  return true;
+}
+
 Result<Sidecar> open_sidecar(const GgufFile& file, std::span<const GgufTensor* const> tensors,
                              const Plan& plan, const std::string& cache_folder, ThreadPool& pool,
                              const LoadProgress& progress) {
@@ -348,9 +364,9 @@ Result<Sidecar> open_sidecar(const GgufFile& file, std::span<const GgufTensor* c
   const std::string path = packed_sidecar_path(cache_folder, file.path());
   const Header header = make_header(identify(file), tensors, plan);
   if (auto mapped = map_sidecar(path, header)) return Sidecar{std::move(*mapped), true};
-  const std::string lock_path = path + ".lock";
+  const std::string lock_path = lock_path_of(path);
   const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0) {
+  if (lock.get() < 0 || !take_lock(lock.get())) {
     return fail(ErrorCode::kUnavailable, errno_text(lock_path));
   }
   if (auto mapped = map_sidecar(path, header)) return Sidecar{std::move(*mapped), true};
@@ -362,7 +378,26 @@ Result<Sidecar> open_sidecar(const GgufFile& file, std::span<const GgufTensor* c
   return Sidecar{std::move(*mapped), false};
 }
 
+std::uint64_t remove_counted(const std::string& path) {
+  struct stat facts {};
+  if (::stat(path.c_str(), &facts) != 0 || ::unlink(path.c_str()) != 0) return 0;
+  return static_cast<std::uint64_t>(facts.st_blocks) * 512U;
+}
+
 }  // namespace
+
+std::uint64_t remove_packed_sidecar(const std::string& cache_folder,
+                                    const std::string& model_path) {
+  const std::string path = packed_sidecar_path(cache_folder, model_path);
+  std::uint64_t freed = remove_counted(path);
+  const std::string lock_path = lock_path_of(path);
+  const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  // While another process packs this very model, the unfinished file is in use.
+  if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return freed;
+  freed += remove_counted(temporary_path(path));
+  ::unlink(lock_path.c_str());
+  return freed;
+}
 
 Result<std::unique_ptr<PackedStore>> PackedStore::open(const GgufFile& file,
                                                        std::span<const GgufTensor* const> tensors,

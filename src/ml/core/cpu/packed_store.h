@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -55,5 +56,9 @@ class PackedStore {
 // Where the packed weights of a model file are kept.
 [[nodiscard]] std::string packed_sidecar_path(const std::string& cache_folder,
                                               const std::string& model_path);
+
+// Removes the packed weights of a model file and what an interrupted packing left; the bytes that
+// this frees.
+std::uint64_t remove_packed_sidecar(const std::string& cache_folder, const std::string& model_path);
 
 }  // namespace notso

@@ -208,6 +208,8 @@ TEST_F(PackedStoreTest, WithoutAUsableCacheFolderWeightsArePackedInMemory) {
 }
 
 TEST_F(PackedStoreTest, WithoutRoomForASidecarWeightsArePackedInMemory) {
+  open_store(model(), cache());
+  synthesize(2);
   const std::string expected = open_store(model(), "").bytes;
   // A limit on file sizes refuses the space as a full disk does.
   rlimit before{};
@@ -220,7 +222,7 @@ TEST_F(PackedStoreTest, WithoutRoomForASidecarWeightsArePackedInMemory) {
   signal(SIGXFSZ, handler);
   EXPECT_EQ(opened.bytes, expected);
   EXPECT_THAT(opened.store->note(), HasSubstr("packed weights are not kept: "));
-  EXPECT_TRUE(sidecar().empty()) << "no half of a file stays behind";
+  EXPECT_TRUE(sidecar().empty()) << "neither half of a file nor one of no use stays behind";
 }
 
 }  // namespace
