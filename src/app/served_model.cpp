@@ -6,6 +6,7 @@
 
 #include "app/app_paths.h"
 #include "base/log.h"
+#include "base/mapped_file.h"
 #include "service/access/metered_engine.h"
 #include "service/models/model_folder.h"
 
@@ -23,7 +24,7 @@ ChatModelInfo model_info(const ServedModelWish& wish, const ServedModel& model) 
   if (stat(info.path.c_str(), &facts) == 0) info.created_unix_s = facts.st_mtim.tv_sec;
   info.file_bytes = file.file().bytes().size();
   info.quantisation = describe_model(info.path).type;
-  if (const auto name = file.get_string("general.architecture")) info.architecture = *name;
+  info.architecture = "smollm3";  // else it would not have loaded
   for (const GgufTensor& tensor : file.tensors()) {
     info.parameters += tensor.columns() * tensor.rows();
   }
@@ -100,8 +101,11 @@ Result<std::shared_ptr<ServedModel>> load_served_model(const Settings& settings,
   auto loaded = load_model(model_plan(settings, wish), progress);
   if (!loaded) return pass_on(loaded);
   model->loaded = std::move(*loaded);
-  model->steps = std::make_unique<SmolLm3StepModel>(*model->loaded.model, *model->loaded.file,
-                                                    *model->loaded.backend);
+  const Status read = guard_mapped_reads(model->loaded.file->path(), [&] {
+    model->steps = std::make_unique<SmolLm3StepModel>(*model->loaded.model, *model->loaded.file,
+                                                      *model->loaded.backend);
+  });
+  if (!read) return tl::unexpected(read.error());
   auto engine = Engine::start(*model->steps, engine_options(settings, wish));
   if (!engine) return pass_on(engine);
   if (settings.tokens_per_minute > 0) {

@@ -5,6 +5,8 @@
 #include <numbers>
 #include <string>
 
+#include "base/mapped_file.h"
+
 namespace notso::smollm3 {
 namespace {
 
@@ -113,9 +115,7 @@ Status check_shape(const GgufFile& file, const Config& config) {
   return {};
 }
 
-}  // namespace
-
-Result<Config> read_config(const GgufFile& file) {
+Result<Config> read_mapped_config(const GgufFile& file) {
   if (auto known = check_architecture(file); !known) return pass_on(known);
   Reader reader(file);
   Config config;
@@ -149,6 +149,15 @@ Result<Config> read_config(const GgufFile& file) {
   read_yarn(reader, file, config);
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (auto fits = check_shape(file, config); !fits) return pass_on(fits);
+  return config;
+}
+
+}  // namespace
+
+Result<Config> read_config(const GgufFile& file) {
+  Result<Config> config;
+  const Status read = guard_mapped_reads(file.path(), [&] { config = read_mapped_config(file); });
+  if (!read) return tl::unexpected<Error>(read.error());
   return config;
 }
 

@@ -1,6 +1,7 @@
 // What a SmolLM3 file must say about itself, and the angles that follow from it.
 #include "ml/smollm3/config.h"
 
+#include <filesystem>
 #include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -121,6 +122,20 @@ TEST(Config, HeadsThatDoNotFitAreRefused) {
 TEST(Config, AFileWithoutEmbeddingIsRefused) {
   expect_refusal([](ModelFile& model) { model.drop_tensor("token_embd.weight"); },
                  "token_embd.weight is missing");
+}
+
+TEST(Config, AFileThatShrinksAfterOpeningIsAnError) {
+  const TempFile temp;
+  const auto file = GgufFile::open(ModelFile({}).write(temp.path())).value();
+  const auto config = read_config(*file).value();
+  std::filesystem::resize_file(temp.path(), 0);
+  const auto again = read_config(*file);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, ErrorCode::kDataLoss);
+  const auto backend = make_reference_backend(1);
+  const auto weights = load_weights(file, config, *backend, {});
+  ASSERT_FALSE(weights);
+  EXPECT_EQ(weights.error().code, ErrorCode::kDataLoss);
 }
 
 TEST(Config, ScalingOfOtherKindsThanYarnIsRefused) {

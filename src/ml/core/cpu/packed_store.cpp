@@ -70,16 +70,19 @@ std::uint64_t hash_of(const Header& header) {
                     std::as_bytes(std::span(&header, 1)).first(offsetof(Header, checksum)));
 }
 
-Identity identify(const GgufFile& file) {
+Result<Identity> identify(const GgufFile& file) {
   constexpr std::size_t kSampleBytes = 256;
   constexpr std::size_t kSamples = 64;
   const auto bytes = file.file().bytes();
   Identity identity{bytes.size(), file.file().modified_ns(), kHashStart};
   const std::size_t step = std::max<std::size_t>(bytes.size() / kSamples, kSampleBytes);
-  for (std::size_t at = 0; at < bytes.size(); at += step) {
-    const std::size_t count = std::min(kSampleBytes, bytes.size() - at);
-    identity.hash = hash_bytes(identity.hash, bytes.subspan(at, count));
-  }
+  const Status read = guard_mapped_reads(file.path(), [&] {
+    for (std::size_t at = 0; at < bytes.size(); at += step) {
+      const std::size_t count = std::min(kSampleBytes, bytes.size() - at);
+      identity.hash = hash_bytes(identity.hash, bytes.subspan(at, count));
+    }
+  });
+  if (!read) return tl::unexpected<Error>(read.error());
   // Each sample maps as much of the file around it as lies in one piece of the page cache: up to
   // megabytes that would count as this process's memory for as long as it runs.
   file.file().release_pages(0, bytes.size());
@@ -143,8 +146,11 @@ Status pack_strips(const GgufFile& file, const GgufTensor& tensor, std::int64_t 
     if (!packed) lost = true;
   });
   if (!lost) return {};
-  return fail(ErrorCode::kDataLoss, file.path() + ": the file changed or became unreadable while " +
-                                        std::string(tensor.name) + " was read; get the file again");
+  // The tensor's name may be out of reach now, too.
+  return fail(ErrorCode::kDataLoss,
+              file.path() +
+                  ": the file changed or became unreadable while its weights were read; "
+                  "get the file again");
 }
 
 // Packs everything, a few MiB at a time, and hands each piece with its offset to `sink`. The
@@ -220,8 +226,13 @@ Result<MappedFile> map_sidecar(const std::string& path, const Header& expected) 
   auto mapped = MappedFile::open(path);
   if (!mapped) return mapped;
   const auto bytes = mapped->bytes();
-  if (bytes.size() != expected.total_bytes ||
-      std::memcmp(bytes.data(), &expected, sizeof expected) != 0) {
+  bool same = false;
+  if (bytes.size() == expected.total_bytes) {
+    const Status read = guard_mapped_reads(
+        path, [&] { same = std::memcmp(bytes.data(), &expected, sizeof expected) == 0; });
+    if (!read) return tl::unexpected<Error>(read.error());
+  }
+  if (!same) {
     return fail(ErrorCode::kDataLoss, path + " is of another model or version");
   }
   return mapped;
@@ -362,7 +373,9 @@ Result<Sidecar> open_sidecar(const GgufFile& file, std::span<const GgufTensor* c
   std::filesystem::create_directories(cache_folder, error);
   if (error) return fail(ErrorCode::kUnavailable, cache_folder + ": " + error.message());
   const std::string path = packed_sidecar_path(cache_folder, file.path());
-  const Header header = make_header(identify(file), tensors, plan);
+  const auto identity = identify(file);
+  if (!identity) return tl::unexpected<Error>(identity.error());
+  const Header header = make_header(*identity, tensors, plan);
   if (auto mapped = map_sidecar(path, header)) return Sidecar{std::move(*mapped), true};
   const std::string lock_path = lock_path_of(path);
   const Descriptor lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));

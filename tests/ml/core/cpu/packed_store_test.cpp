@@ -63,13 +63,18 @@ struct Opened {
   std::string bytes;
 };
 
+std::vector<const GgufTensor*> matrices_of(const GgufFile& file) {
+  std::vector<const GgufTensor*> matrices;
+  for (const GgufTensor& tensor : file.tensors()) {
+    if (tensor.shape.size() > 1) matrices.push_back(&tensor);
+  }
+  return matrices;
+}
+
 Opened open_store(const std::string& model, const std::string& cache) {
   Opened opened;
   opened.file = GgufFile::open(model).value();
-  std::vector<const GgufTensor*> matrices;
-  for (const GgufTensor& tensor : opened.file->tensors()) {
-    if (tensor.shape.size() > 1) matrices.push_back(&tensor);
-  }
+  const auto matrices = matrices_of(*opened.file);
   ThreadPool pool(2);
   auto store = PackedStore::open(*opened.file, matrices, cache, pool, {});
   EXPECT_TRUE(store) << store.error().message;
@@ -194,6 +199,20 @@ TEST_F(PackedStoreTest, AKillAtAnyMomentLeavesNoWrongSidecar) {
     ASSERT_EQ(after.bytes, expected) << "killed in round " << round;
     ASSERT_EQ(after.store->note(), "");
     ASSERT_FALSE(sidecar().empty());
+  }
+}
+
+TEST_F(PackedStoreTest, AModelThatShrinksAfterOpeningIsAnError) {
+  ThreadPool pool(2);
+  for (const std::string& cache : {cache(), std::string()}) {
+    synthesize(1);
+    const auto file = GgufFile::open(model()).value();
+    const auto matrices = matrices_of(*file);
+    fs::resize_file(model(), 0);
+    const auto store = PackedStore::open(*file, matrices, cache, pool, {});
+    ASSERT_FALSE(store);
+    EXPECT_EQ(store.error().code, ErrorCode::kDataLoss);
+    EXPECT_THAT(store.error().message, HasSubstr(model()));
   }
 }
 

@@ -1,8 +1,10 @@
 // What the two readers of vocabularies accept and how they refuse the rest.
+#include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
 
+#include "ml/core/gguf/gguf_bytes.h"
 #include "ml/core/tokenizer/small_vocab.h"
 #include "ml/core/tokenizer/vocab_source.h"
 
@@ -52,6 +54,15 @@ TEST(VocabFileTest, TakesBeginningAndEndFromGgufMetadata) {
   EXPECT_EQ(gguf->bos(), gguf->find("<|im_start|>"));
   EXPECT_EQ(gguf->eos(), gguf->find("<|im_end|>"));
   EXPECT_FALSE(gguf->add_bos());
+}
+
+TEST(VocabFileTest, AGgufThatShrinksAfterOpeningIsAnError) {
+  const TempFile temp;
+  const auto file = GgufFile::open(temp.write(vocab().to_gguf())).value();
+  std::filesystem::resize_file(temp.path(), 0);
+  const auto tokenizer = Tokenizer::from_gguf(*file);
+  ASSERT_FALSE(tokenizer);
+  EXPECT_EQ(tokenizer.error().code, ErrorCode::kDataLoss);
 }
 
 TEST(VocabFileTest, PrependsABosByDefaultWhereLlamaCppDoes) {
