@@ -29,6 +29,25 @@ std::size_t utf8_length(std::string_view text) {
   return 0;
 }
 
+namespace {
+
+// The number of the character at the start of `text`, of `length` bytes as utf8_length says.
+unsigned code_point(std::string_view text, std::size_t length) {
+  unsigned value = static_cast<unsigned char>(text[0]);
+  if (length > 1) value &= 0x7fu >> length;
+  for (std::size_t i = 1; i < length; ++i) {
+    value = value << 6 | (static_cast<unsigned char>(text[i]) & 0x3fu);
+  }
+  return value;
+}
+
+// Whether some terminal or reader of lines obeys the character rather than shows it.
+bool is_control(unsigned c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
+}
+
+}  // namespace
+
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
@@ -39,9 +58,9 @@ void append_json_string(std::string& out, std::string_view text) {
     } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (static_cast<unsigned char>(c) < 32 || c == 127) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned>(c));
+    } else if (const unsigned point = code_point(text, length); is_control(point)) {
+      char escaped[16];
+      std::snprintf(escaped, sizeof escaped, "\\u%04x", point);
       out += escaped;
     } else {
       out += text.substr(0, length);

@@ -7,8 +7,8 @@
 
 namespace notso {
 
-// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD, control
-// characters are escaped.
+// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD; control
+// characters are escaped, those beyond ASCII and Unicode's ends of lines too.
 void append_json_string(std::string& out, std::string_view text);
 
 // Appends a number that reads back as the same double; infinities and NaN, which JSON does not

@@ -17,7 +17,15 @@ TEST(JsonText, EscapesQuotesBackslashesAndControlCharacters) {
   EXPECT_EQ(quoted(std::string_view("\0", 1)), "\"\\u0000\"");
 }
 
-TEST(JsonText, KeepsValidUtf8) { EXPECT_EQ(quoted("é€😀"), "\"é€😀\""); }
+TEST(JsonText, EscapesControlCharactersAndEndsOfLinesBeyondAscii) {
+  EXPECT_EQ(quoted("\xc2\x80\xc2\x9b\xc2\x9f"), R"("\u0080\u009b\u009f")");
+  EXPECT_EQ(quoted("\xe2\x80\xa8\xe2\x80\xa9"), R"("\u2028\u2029")");
+}
+
+TEST(JsonText, KeepsValidUtf8) {
+  EXPECT_EQ(quoted("é€😀"), "\"é€😀\"");
+  EXPECT_EQ(quoted("\xc2\xa0\xe2\x80\xa7"), "\"\xc2\xa0\xe2\x80\xa7\"") << "next to controls";
+}
 
 TEST(JsonText, ReplacesWhatIsNotUtf8) {
   EXPECT_EQ(quoted("\xff"), "\"\xef\xbf\xbd\"");
