@@ -71,9 +71,8 @@ Status check_architecture(const GgufFile& file) {
   const auto name = file.get_string("general.architecture");
   if (!name) return tl::unexpected<Error>(name.error());
   if (*name == "smollm3") return {};
-  return fail(ErrorCode::kUnsupported, file.path() + ": its architecture is '" +
-                                           std::string(*name) +
-                                           "', but notso runs SmolLM3 only; get a SmolLM3 GGUF "
+  return fail(ErrorCode::kUnsupported, file.path() + ": its architecture is " + gguf_quoted(*name) +
+                                           ", but notso runs SmolLM3 only; get a SmolLM3 GGUF "
                                            "file (general.architecture = smollm3)");
 }
 
@@ -86,9 +85,9 @@ void read_yarn(Reader& reader, const GgufFile& file, Config& config) {
   }
   if (*type == "none") return;
   if (*type != "yarn") {
-    reader.remember({ErrorCode::kUnsupported, file.path() + ": smollm3.rope.scaling.type is '" +
-                                                  std::string(*type) +
-                                                  "'; notso knows 'yarn' and 'none'"});
+    reader.remember({ErrorCode::kUnsupported, file.path() + ": smollm3.rope.scaling.type is " +
+                                                  gguf_quoted(*type) +
+                                                  "; notso knows 'yarn' and 'none'"});
     return;
   }
   Yarn yarn;

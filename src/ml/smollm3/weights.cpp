@@ -43,7 +43,7 @@ class Collector {
     for (const GgufTensor& tensor : file_.tensors()) {
       if (error_) return;
       if (names_.contains(tensor.name) || tensor.name == "rope_freqs.weight") continue;
-      complain("tensor " + std::string(tensor.name) +
+      complain("tensor " + gguf_quoted(tensor.name) +
                " is not part of SmolLM3; this is another model or a modified one");
     }
   }

@@ -60,6 +60,7 @@ TEST(Config, ReadsWhatTheFileSays) {
 
 TEST(Config, AnotherArchitectureIsRefusedByName) {
   expect_refusal(set("general.architecture", "llama"), "its architecture is 'llama'");
+  expect_refusal(set("general.architecture", "a\x1b[31m\nb"), R"('a\x1b[31m\x0ab')");
   expect_refusal([](ModelFile& model) { model.drop("general.architecture"); },
                  "general.architecture");
   expect_refusal(set("general.architecture", 3u), "general.architecture");
@@ -141,6 +142,7 @@ TEST(Config, AFileThatShrinksAfterOpeningIsAnError) {
 TEST(Config, ScalingOfOtherKindsThanYarnIsRefused) {
   expect_refusal(set("smollm3.rope.scaling.type", "linear"),
                  "smollm3.rope.scaling.type is 'linear'; notso knows 'yarn' and 'none'");
+  expect_refusal(set("smollm3.rope.scaling.type", "a\nb"), R"('a\x0ab')");
   expect_refusal(set("smollm3.rope.scaling.type", 1u), "smollm3.rope.scaling.type");
   expect_refusal(set("smollm3.rope.scaling.type", "yarn"), "smollm3.rope.scaling.factor");
   EXPECT_TRUE(config_of(set("smollm3.rope.scaling.type", "none")));
@@ -263,9 +265,9 @@ TEST(Weights, ATensorOfAnotherModelIsNamed) {
   EXPECT_THAT(weights_error([](ModelFile& model) {
                 model.add_tensor({"blk.0.attn_q.bias", DType::kF32, {256}, 0.0F, 1.0F});
               }),
-              HasSubstr("tensor blk.0.attn_q.bias is not part of SmolLM3"));
+              HasSubstr("tensor 'blk.0.attn_q.bias' is not part of SmolLM3"));
   EXPECT_THAT(weights_error([](ModelFile& model) { model.set("smollm3.block_count", 4u); }),
-              HasSubstr("tensor blk.4.attn_norm.weight is not part of SmolLM3"));
+              HasSubstr("tensor 'blk.4.attn_norm.weight' is not part of SmolLM3"));
   EXPECT_EQ(weights_error([](ModelFile& model) {
               model.add_tensor({"rope_freqs.weight", DType::kF32, {32}, 1.0F, 0.0F});
             }),

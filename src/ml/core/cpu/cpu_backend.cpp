@@ -8,6 +8,7 @@
 #include <cmath>
 #include <sys/mman.h>
 
+#include "base/bytes_text.h"
 #include "base/check.h"
 #include "base/machine_share.h"
 #include "base/thread_pool.h"
@@ -35,8 +36,8 @@ class AlignedArray {
         ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
       return fail(ErrorCode::kResourceExhausted,
-                  "not enough memory for " + std::to_string(bytes >> 20) +
-                      " MiB of intermediate results; use a smaller batch or free memory");
+                  "not enough memory for " + bytes_text(bytes) +
+                      " of intermediate results; use a smaller batch or free memory");
     }
     ::madvise(memory, bytes, MADV_HUGEPAGE);
     array.data_ = {static_cast<T*>(memory), Unmap{bytes}};

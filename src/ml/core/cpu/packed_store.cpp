@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes_text.h"
 #include "ml/core/cpu/pack.h"
 
 namespace notso {
@@ -435,8 +436,8 @@ Result<std::unique_ptr<PackedStore>> PackedStore::open(const GgufFile& file,
       ::mmap(nullptr, plan.total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     return fail(ErrorCode::kResourceExhausted,
-                file.path() + ": not enough memory for " + std::to_string(plan.total >> 20) +
-                    " MiB of weights; use a smaller quantisation or free memory");
+                file.path() + ": not enough memory for " + bytes_text(plan.total) +
+                    " of weights; use a smaller quantisation or free memory");
   }
   ::madvise(memory, plan.total, MADV_HUGEPAGE);
   store->memory_ = static_cast<std::byte*>(memory);

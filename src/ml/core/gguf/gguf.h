@@ -108,4 +108,7 @@ class GgufFile {
   std::unique_ptr<Impl> impl_;
 };
 
+// Text out of a file, safe for one line of a message: odd bytes as \x1b, cut after 80.
+[[nodiscard]] std::string gguf_quoted(std::string_view text);
+
 }  // namespace notso

@@ -40,10 +40,10 @@ std::string gguf_type_name(GgufType type) {
   return raw < std::size(kNames) ? std::string(kNames[raw]) : "type " + std::to_string(raw);
 }
 
-std::string gguf_quoted(std::string_view name) {
+std::string gguf_quoted(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string quoted = "'";
-  for (const char c : name.substr(0, 80)) {
+  for (const char c : text.substr(0, 80)) {
     const auto code = static_cast<unsigned char>(c);
     if (code >= 32 && code < 127) {
       quoted += c;
@@ -53,7 +53,7 @@ std::string gguf_quoted(std::string_view name) {
       quoted += kHex[code & 15];
     }
   }
-  return quoted + (name.size() > 80 ? "...'" : "'");
+  return quoted + (text.size() > 80 ? "...'" : "'");
 }
 
 namespace {

@@ -29,7 +29,4 @@ struct GgufFile::Impl : GgufContents {};
 // Bytes of one number or bool; 0 for strings, arrays and unknown types.
 [[nodiscard]] std::size_t gguf_type_bytes(GgufType type);
 
-// A name out of a file, safe for one line of a message: odd bytes as \x1b, cut after 80.
-[[nodiscard]] std::string gguf_quoted(std::string_view name);
-
 }  // namespace notso
