@@ -33,6 +33,12 @@ install(FILES ${pages}/notso.fish
   DESTINATION ${CMAKE_INSTALL_DATAROOTDIR}/fish/vendor_completions.d)
 install(FILES README.md ${pages}/changelog.gz DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES packaging/debian/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The page's parts by other people are inside the program, so their notices go with it.
+foreach(package katex htmx.org @highlightjs/cdn-assets)
+  string(REGEX REPLACE "^@|/.*$" "" name ${package})
+  install(FILES ${CMAKE_BINARY_DIR}/page/node_modules/${package}/LICENSE
+    DESTINATION ${CMAKE_INSTALL_DOCDIR}/licenses RENAME ${name})
+endforeach()
 foreach(unit notso.service notso.socket)
   if(EXISTS ${PROJECT_SOURCE_DIR}/packaging/${unit})
     install(FILES packaging/${unit} DESTINATION lib/systemd/system)

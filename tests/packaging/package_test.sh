@@ -33,8 +33,9 @@ done
 files=$(dpkg-deb --contents "$package" | awk '{print $6}')
 for file in bin/notso share/man/man1/notso.1.gz share/bash-completion/completions/notso \
   share/zsh/vendor-completions/_notso share/fish/vendor_completions.d/notso.fish \
-  share/doc/notso/copyright share/doc/notso/changelog.gz lib/systemd/system/notso.service \
-  lib/systemd/system/notso.socket; do
+  share/doc/notso/licenses/katex share/doc/notso/licenses/htmx.org \
+  share/doc/notso/licenses/highlightjs share/doc/notso/copyright share/doc/notso/changelog.gz \
+  lib/systemd/system/notso.service lib/systemd/system/notso.socket; do
   grep --quiet --line-regexp "./usr/$file" <<<"$files" || fail "$file is not in it: $files"
 done
 if dpkg-deb --contents "$package" | awk '$1 !~ /^l/ && substr($1, 6, 1) == "w"' | grep .; then
