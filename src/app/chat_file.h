@@ -11,7 +11,8 @@
 
 namespace notso {
 
-// Writes the conversation, replacing the file. Token ids are left out: they mean nothing to another
+// Writes the conversation, replacing the file that `path` leads to; who may read it stays as it
+// was, and a new file is for this user alone. Token ids are left out: they mean nothing to another
 // model.
 [[nodiscard]] Status save_conversation(const std::string& path, std::span<const Message> messages);
 

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -148,7 +149,34 @@ def main():
         with open(kept, encoding="utf-8") as file:
             roles = [message["role"] for message in json.load(file)["messages"]]
         assert roles == ["user", "assistant"], roles
-        assert not os.path.exists(kept + ".new")
+        keeps_what_a_name_stands_for(chat, environment, folder)
+
+
+def keeps_what_a_name_stands_for(chat, environment, folder):
+    """/save writes through links and into pipes, and makes no private file public."""
+    private, link, pipe = (os.path.join(folder, name) for name in ("private", "link", "pipe"))
+    with open(private, "w", encoding="utf-8") as file:
+        file.write("old")
+    os.chmod(private, 0o640)
+    os.symlink("private", link)
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    before = sorted(os.listdir(folder))
+    new = os.path.join(folder, "new")
+    done = subprocess.run(
+        chat + ["--max-tokens", "5"], text=True, capture_output=True, timeout=LIMIT_S,
+        env=environment, check=False,
+        input=f"hi\n/save {link}\n/save {pipe}\n/save {new}\n/save {folder}\n")
+    assert f"'{folder}' is a folder" in done.stdout + done.stderr, done
+    assert os.path.islink(link) and stat.S_ISFIFO(os.stat(pipe).st_mode)
+    with open(private, encoding="utf-8") as file:
+        text = file.read()
+    assert len(json.loads(text)["messages"]) == 2, text
+    assert os.read(reader, 65536).decode() == text
+    os.close(reader)
+    assert os.stat(private).st_mode & 0o777 == 0o640
+    assert os.stat(new).st_mode & 0o777 == 0o600
+    assert sorted(os.listdir(folder)) == sorted(before + ["new"])
 
 
 if __name__ == "__main__":
