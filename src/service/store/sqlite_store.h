@@ -6,7 +6,8 @@
 //
 // A store that cannot be opened or written (no room, a folder without permission, another process)
 // answers with the reason and tries again by itself: nothing needs a restart. A file that is
-// damaged is renamed to FILE.corrupt-TIME, never deleted, and a new one begun.
+// damaged is renamed to FILE.corrupt-TIME, never deleted, and a new one begun. A file that is no
+// database is left alone.
 #pragma once
 
 #include <cstddef>

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,15 @@ Status make_file(const std::string& path) {
   return synced ? Status() : cannot_make(path);
 }
 
+// Whether the file begins as a database does, or with zeros, as a crash of the file system leaves
+// it. Anything else is somebody's file that was named by mistake.
+bool may_have_been_a_store(const std::string& path) {
+  constexpr std::string_view kMagic("SQLite format 3\0", 16);
+  std::string begin(kMagic.size(), '\0');
+  std::ifstream(path, std::ios::binary).read(begin.data(), std::ssize(begin));
+  return begin == kMagic || begin == std::string(kMagic.size(), '\0');
+}
+
 }  // namespace
 
 Result<std::unique_ptr<SqliteDatabase>> open_store_file(const std::string& path,
@@ -78,6 +88,10 @@ Result<std::unique_ptr<SqliteDatabase>> open_store_file(const std::string& path,
 }
 
 Result<std::string> set_aside(const std::string& path, std::int64_t unix_ms) {
+  if (!may_have_been_a_store(path)) {
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} is no database: choose another store", path));
+  }
   std::string name = fmt::format("{}.corrupt-{}", path, unix_ms / 1000);
   for (int i = 2; fs::exists(fs::symlink_status(name)); ++i) {
     name = fmt::format("{}.corrupt-{}-{}", path, unix_ms / 1000, i);

@@ -19,7 +19,8 @@ namespace notso {
                                                                       const std::string& vfs,
                                                                       std::size_t check_bytes_max);
 
-// Renames the files of the store at `path`, which nobody has open; gives the new name.
+// Renames the files of the store at `path`, which nobody has open; gives the new name. A file that
+// never was a database is left alone: kUnsupported.
 [[nodiscard]] Result<std::string> set_aside(const std::string& path, std::int64_t unix_ms);
 
 }  // namespace notso

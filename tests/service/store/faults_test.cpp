@@ -247,6 +247,7 @@ TEST_F(Faults, DamagedFilesAreSetAsideAndTheStoreBeginsAnew) {
   close();
   {
     std::fstream file(options_.path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(16);
     file << std::string(512, 'x');
   }
   WaitingStore store = open();
@@ -297,6 +298,17 @@ TEST_F(Faults, DatabasesOfOtherProgramsAreLeftAlone) {
   close();
   run_sql("INSERT INTO bookmarks VALUES ('still here')");
   EXPECT_EQ(files_named("corrupt"), 0U);
+}
+
+TEST_F(Faults, FilesThatAreNoDatabasesAreLeftAlone) {
+  const std::string text = "%PDF-1.7 " + std::string(10000, 'x');
+  std::ofstream(options_.path) << text;
+  WaitingStore store = open();
+  EXPECT_EQ(code_of(store.create("anna", "Bread")), ErrorCode::kUnsupported);
+  close();
+  EXPECT_EQ(files_named("corrupt"), 0U);
+  std::ifstream file(options_.path);
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}), text);
 }
 
 TEST_F(Faults, AnotherStoreOnTheSameFileIsRefusedUntilItIsFree) {
