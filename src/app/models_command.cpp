@@ -107,7 +107,7 @@ int list(const ModelsFlags& flags) {
   }
   for (const PartialModel& partial : partials) {
     std::printf("%s is unfinished (%s so far); 'notso pull' goes on with it, 'notso rm' drops it\n",
-                partial.name.c_str(), bytes_text(partial.bytes).c_str());
+                printable(partial.name).c_str(), bytes_text(partial.bytes).c_str());
   }
   return kExitOk;
 }

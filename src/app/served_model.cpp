@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "app/app_paths.h"
+#include "base/json_text.h"
 #include "base/log.h"
 #include "base/mapped_file.h"
 #include "service/access/metered_engine.h"
@@ -17,7 +18,8 @@ ChatModelInfo model_info(const ServedModelWish& wish, const ServedModel& model) 
   const GgufFile& file = *model.loaded.file;
   ChatModelInfo info;
   info.path = wish.path;
-  info.name = wish.name.empty() ? std::filesystem::path(info.path).stem().string() : wish.name;
+  info.name =
+      wish.name.empty() ? printable(std::filesystem::path(info.path).stem().string()) : wish.name;
   info.description = model.loaded.backend->description();
   info.context = model.steps->context();
   struct stat facts {};

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/json_text.h"
 #include "base/log.h"
 #include "service/chat/system_prefix.h"
 #include "service/engine/engine.h"
@@ -167,7 +168,7 @@ bool ServerModels::runs_demo() const { return !demo_.empty() && host_.view().cho
 std::string ServerModels::name_of(const std::string& path) const {
   if (path == demo_) return kDemoName;
   if (path == settings_.model_path && !settings_.model_name.empty()) return settings_.model_name;
-  return std::filesystem::path(path).stem().string();
+  return printable(std::filesystem::path(path).stem().string());
 }
 
 std::vector<api::ListedModel> ServerModels::listed() {

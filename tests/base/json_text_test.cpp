@@ -35,6 +35,14 @@ TEST(JsonText, ReplacesWhatIsNotUtf8) {
   EXPECT_EQ(utf8_length("\xf4\x90\x80\x80"), 0u) << "beyond U+10FFFF";
 }
 
+TEST(JsonText, PrintableTextHasNoControlCharactersAndIsUtf8) {
+  EXPECT_EQ(printable("a \"é€😀\" b"), "a \"é€😀\" b");
+  EXPECT_EQ(printable("a\x1b[2J\nb\x7f\xc2\x9b"), "a\ufffd[2J\ufffdb\ufffd\ufffd");
+  EXPECT_EQ(printable("b\xff"
+                      "d\xe2\x82"),
+            "b\ufffdd\ufffd\ufffd");
+}
+
 TEST(JsonText, NumbersReadBackTheSameAndInfinitiesAreNull) {
   std::string out;
   append_json_number(out, 0.1);

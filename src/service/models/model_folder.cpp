@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/environment.h"
+#include "base/json_text.h"
 #include "base/mapped_file.h"
 #include "ml/core/cpu/packed_store.h"
 #include "ml/core/gguf/gguf.h"
@@ -111,8 +112,9 @@ std::uint64_t remove_counted(const std::string& path) {
 }
 
 // Whether a person means this file of the folder by `name`: its name with or without ".gguf", or
-// what the catalogue calls it.
+// what the catalogue calls it. A name may come from a list, which shows only what is printable.
 bool is_called(const std::string& file, std::string_view name) {
+  if (printable(file) == name) return true;
   const std::string wanted = lower_case(name);
   if (lower_case(file) == wanted || lower_case(file) == wanted + ".gguf") return true;
   const auto source = resolve_model_source(name.empty() ? "?" : name, Hub());
@@ -124,14 +126,14 @@ Result<std::string> find_in_folder(const std::string& folder, std::string_view n
   std::string known;
   std::vector<std::string> of_type;
   for (const std::string& file : names_in(folder, ".gguf")) {
-    known += (known.empty() ? "" : ", ") + file;
+    known += (known.empty() ? "" : ", ") + printable(file);
     const std::string path = (fs::path(folder) / file).string();
     if (is_called(file, name)) return path;
     if (lower_case(describe_model(path).type) == lower_case(name)) of_type.push_back(path);
   }
   if (of_type.size() == 1) return of_type.front();
   return fail(ErrorCode::kNotFound,
-              "there is no model '" + std::string(name) + "' on this machine; " +
+              "there is no model '" + printable(name) + "' on this machine; " +
                   (known.empty() ? "there are none in '" + folder + "'; 'notso pull' fetches one"
                                  : "there are " + known));
 }
@@ -161,7 +163,7 @@ std::string models_folder() {
 ModelInfo describe_model(const std::string& path) {
   ModelInfo info;
   info.path = path;
-  info.name = fs::path(path).filename();
+  info.name = printable(fs::path(path).filename().string());
   std::error_code error;
   info.bytes = fs::file_size(path, error);
   if (error) info.bytes = 0;
@@ -169,8 +171,8 @@ ModelInfo describe_model(const std::string& path) {
   info.used = changed(used_marker(path));
   Status described;
   const Status read = guard_mapped_reads(path, [&] { described = describe(path, info); });
-  if (!read) info.problem = read.error().message;
-  if (!described) info.problem = described.error().message;
+  if (!read) info.problem = printable(read.error().message);
+  if (!described) info.problem = printable(described.error().message);
   return info;
 }
 

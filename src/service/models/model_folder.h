@@ -30,7 +30,7 @@ inline constexpr std::int32_t kListedContext = 8192;
 // One model on disk, as its header describes it.
 struct ModelInfo {
   std::string path;
-  std::string name;  // the file's
+  std::string name;  // the file's, as far as it is printable
   std::string type;  // "Q4_K_M"; "" if unknown
   std::uint64_t bytes = 0;
   std::uint64_t parameters = 0;

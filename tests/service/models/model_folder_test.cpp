@@ -61,6 +61,14 @@ TEST_F(ModelFolderTest, lists_the_newest_first_and_says_what_is_wrong_with_other
   EXPECT_EQ(partial[0].name, "coming.gguf");
 }
 
+TEST_F(ModelFolderTest, shows_names_of_any_bytes_as_text_and_finds_them_by_it) {
+  const std::string path = add_model("b\xff\x1b[2Jd.gguf");
+  const std::string shown = "b\ufffd\ufffd[2Jd.gguf";
+  EXPECT_EQ(describe_model(path).name, shown);
+  EXPECT_EQ(find_model(folder_.path(), shown).value(), path);
+  EXPECT_NE(find_model(folder_.path(), "other").error().message.find(shown), std::string::npos);
+}
+
 TEST_F(ModelFolderTest, has_no_models_where_there_is_no_folder) {
   EXPECT_TRUE(list_models(folder_ / "none").value().empty());
   EXPECT_TRUE(list_models("").value().empty());
