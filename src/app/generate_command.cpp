@@ -108,12 +108,13 @@ bool is_end(const Tokenizer& tokenizer, TokenId token) {
   return false;
 }
 
-void print_token(const GenerateFlags& flags, const Tokenizer& tokenizer, TokenId token,
+// False where nobody can have the text, which main then reports.
+bool print_token(const GenerateFlags& flags, const Tokenizer& tokenizer, TokenId token,
                  Utf8Stream& stream, std::string& text) {
   text.clear();
   stream.feed(tokenizer.token_bytes(token, flags.special), text);
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() &&
+         std::fflush(stdout) == 0;
 }
 
 // Samples until an end token, the limit or the end of the context.
@@ -131,7 +132,7 @@ Status stream_answer(const GenerateFlags& flags, LoadedModel& loaded, Generation
     if (is_end(tokenizer, *token) && !flags.ignore_end) break;
     ++timing.generated;
     history.add_sampled(*token);
-    print_token(flags, tokenizer, *token, stream, text);
+    if (!print_token(flags, tokenizer, *token, stream, text)) return {};
     timing.generate_s = seconds_since(start);
     if (timing.generated == flags.max_tokens) break;
     if (generation.position() >= flags.model.context) {

@@ -30,7 +30,13 @@ Status add(const KeyArguments& arguments) {
   if (!path) return tl::unexpected(path.error());
   const auto key = add_api_key(*path, arguments.name);
   if (!key) return tl::unexpected(key.error());
-  std::printf("%s\n", key->c_str());
+  if (std::printf("%s\n", key->c_str()) < 0 || std::fflush(stdout) != 0) {
+    // A key that nobody has seen must not stay good; main says what failed.
+    if (auto revoked = revoke_api_key(*path, arguments.name); !revoked) return revoked;
+    std::fprintf(stderr, "The key of '%s' is taken back, as it cannot be shown.\n",
+                 arguments.name.c_str());
+    return {};
+  }
   std::fprintf(stderr,
                "This key of '%s' is shown only now; %s keeps a hash of it.\n"
                "A running server takes it up on SIGHUP: systemctl reload notso, or kill -HUP.\n",

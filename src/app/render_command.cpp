@@ -119,9 +119,6 @@ int render(const RenderFlags& flags) {
   }
   if (!flags.tokens && !flags.spans) out = prompt->text();
   std::fwrite(out.data(), 1, out.size(), stdout);
-  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
-    return report_error({ErrorCode::kDataLoss, "the output cannot be written: is the disk full?"});
-  }
   std::fprintf(stderr, "%zu tokens\n", prompt->tokens.size());
   return kExitOk;
 }

@@ -70,6 +70,7 @@ std::string json_line(std::size_t position, TokenId token, TokenId next,
   return line + "]}\n";
 }
 
+// Ends early where nobody can have the result, which main then reports.
 void run_scores(const ScoreFlags& flags, LoadedModel& loaded, const smollm3::SequencePages& pages,
                 std::span<const TokenId> tokens) {
   const auto vocab = static_cast<std::size_t>(loaded.model->config().vocab);
@@ -92,7 +93,7 @@ void run_scores(const ScoreFlags& flags, LoadedModel& loaded, const smollm3::Seq
       const std::string line =
           json_line(at + i, chunk[i], last ? -1 : tokens[at + i + 1],
                     std::span(logits).subspan(i * vocab, vocab), top, &logprob);
-      std::fwrite(line.data(), 1, line.size(), stdout);
+      if (std::fwrite(line.data(), 1, line.size(), stdout) != line.size()) return;
       if (!last) total += logprob;
     }
   }

@@ -44,6 +44,35 @@ TEST(CommandLine, AWrongCommandLineIsExitCodeTwo) {
   EXPECT_EQ(notso({"synth", "x.gguf", "--yarn", "0.5"}).exit_code, 2);
 }
 
+TEST(CommandLine, AMistypedCommandIsNamedWithTheNearestOne) {
+  const auto said = [](const std::vector<std::string>& line) {
+    const ProgramRun run = notso(line);
+    EXPECT_EQ(run.exit_code, 2);
+    return run.err;
+  };
+  EXPECT_THAT(said({"serv"}), HasSubstr("no command 'serv' of 'notso'; did you mean 'serve'?"));
+  EXPECT_THAT(said({"frobnicate"}), HasSubstr("no command 'frobnicate' of 'notso'\n"));
+  EXPECT_THAT(said({"--frob"}), HasSubstr("no option '--frob' of 'notso'\n"));
+  EXPECT_THAT(said({"key", "lst"}),
+              HasSubstr("no command 'lst' of 'notso key'; did you mean 'list"));
+  EXPECT_THAT(said({}), HasSubstr("A subcommand is required"));
+}
+
+TEST(CommandLine, ControlCharactersOfANameNeverReachTheTerminal) {
+  expect_failure(notso({"inspect", "no\x1b[2J\n.gguf"}), "'no\ufffd[2J\ufffd.gguf'");
+}
+
+TEST(CommandLine, OutputThatCannotBeWrittenIsAFailure) {
+  const std::vector<std::vector<std::string>> lines = {
+      {"--help"}, {"key", "--help"},        {"--version"},
+      {"config"}, {"config", "--defaults"}, {"models"},
+      {"man"},    {"models", "--json"},     {"pull", "--list"}};
+  for (const auto& line : lines) {
+    SCOPED_TRACE(line.front());
+    expect_failure(run_without_output(NOTSO_PROGRAM, line), "the output cannot be written");
+  }
+}
+
 TEST(Inspect, AMissingPathIsNamed) {
   expect_failure(notso({"inspect", "no/such/file.gguf"}), "'no/such/file.gguf': no such file");
 }

@@ -103,6 +103,14 @@ TEST_F(SettingsCommands, AKeyIsShownOnceAndKeptAsAHash) {
   EXPECT_THAT(run({"key", "list"}).out, ContainsRegex("^alice +made [0-9T:Z-]+ "));
 }
 
+TEST_F(SettingsCommands, AKeyThatCannotBeShownIsTakenBack) {
+  const ProgramRun unseen = run_without_output(NOTSO_PROGRAM, {"key", "add", "alice"});
+  EXPECT_EQ(unseen.exit_code, 1);
+  EXPECT_THAT(unseen.err, HasSubstr("The key of 'alice' is taken back"));
+  EXPECT_THAT(run({"key", "list"}).out, Not(HasSubstr("alice")));
+  EXPECT_EQ(run({"key", "add", "alice"}).exit_code, 0);
+}
+
 TEST_F(SettingsCommands, AKeyIsRevokedByName) {
   EXPECT_EQ(run({"key", "add", "alice"}).exit_code, 0);
   EXPECT_EQ(run({"key", "add", "alice"}).exit_code, 1);

@@ -166,6 +166,18 @@ TEST_F(ModelCommands, TheSameSeedGivesTheSameText) {
   EXPECT_NE(text("12", "1"), first);
 }
 
+TEST_F(ModelCommands, WithoutAnOutputTheWorkEndsWithItsFirstWord) {
+  const ProgramRun text = run_without_output(
+      NOTSO_PROGRAM, {"generate", "-m", model(), "--prompt", "x", "--ignore-end", "-n", "50"});
+  EXPECT_EQ(text.exit_code, 1);
+  EXPECT_THAT(text.err,
+              AllOf(HasSubstr("answer 1 tokens"), HasSubstr("the output cannot be written")));
+  const ProgramRun scores =
+      run_without_output(NOTSO_PROGRAM, {"score", "-m", model(), "--tokens", "1,2,3"});
+  EXPECT_EQ(scores.exit_code, 1);
+  EXPECT_THAT(scores.err, HasSubstr("the output cannot be written"));
+}
+
 TEST_F(ModelCommands, AFullContextEndsTheTextWithAWord) {
   const ProgramRun run =
       generate({"--prompt", "Hello", "-n", "100", "--ctx", "16", "--ignore-end", "--quiet"});

@@ -57,4 +57,12 @@ inline ProgramRun run_program(const char* program, const std::vector<std::string
   return run;
 }
 
+// The same with a standard output that takes nothing.
+inline ProgramRun run_without_output(const char* program,
+                                     const std::vector<std::string>& arguments) {
+  std::vector<std::string> all = {"-c", "exec \"$0\" \"$@\" >&-", program};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return run_program("/bin/sh", all);
+}
+
 }  // namespace notso
