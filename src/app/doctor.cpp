@@ -15,6 +15,8 @@
 
 #include "app/app_paths.h"
 #include "app/build_facts.h"
+#include "app/model_setup.h"
+#include "app/settings.h"
 #include "base/bytes_text.h"
 #include "base/machine_share.h"
 #include "ml/core/cpu/kernel_table.h"
@@ -209,6 +211,27 @@ void examine_folders(std::vector<Finding>& findings) {
   examine_folder("cache folder", cache_folder(), model, findings);
 }
 
+// What `notso serve` and `notso chat` would begin with.
+void examine_settings(DoctorOptions& options, std::vector<Finding>& findings) {
+  const auto resolved = resolve_settings({}, process_environment(), "");
+  const Settings settings = resolved ? resolved->settings : Settings();
+  if (options.host.empty()) options.host = settings.host;
+  if (options.port == 0) options.port = static_cast<int>(settings.port);
+  if (!resolved) {
+    add(findings, "settings", Level::kBad, resolved.error().message, "mend what it names");
+    return;
+  }
+  add(findings, "settings", Level::kGood,
+      resolved->config_path.empty() ? "there is no configuration file" : resolved->config_path);
+  if (settings.model_path.empty()) return;
+  const auto path = choose_model_path(settings.model_path);
+  const std::string problem = path ? describe_model(*path).problem : path.error().message;
+  const std::string source = resolved->sources.at("model.path");
+  add(findings, "model.path", problem.empty() ? Level::kGood : Level::kBad,
+      problem.empty() ? settings.model_path : problem,
+      problem.empty() ? "" : "mend model.path, which is set by " + source);
+}
+
 void examine_models(std::vector<Finding>& findings) {
   const auto models = list_models(models_folder());
   if (!models) {
@@ -228,7 +251,7 @@ void examine_models(std::vector<Finding>& findings) {
   }
   for (const PartialModel& partial : list_partial_models(models_folder())) {
     add(findings, "model", Level::kNote, partial.name + " is unfinished",
-        "'notso pull' goes on with it, 'notso rm " + partial.name + "' drops it");
+        "the 'notso pull' that began it goes on with it, 'notso rm " + partial.name + "' drops it");
   }
   const Hub hub = hub_from_environment();
   add(findings, "hub", Level::kGood,

@@ -18,18 +18,19 @@ struct Finding {
 
 // What the examination needs to know.
 struct DoctorOptions {
-  std::string host = "127.0.0.1";
-  int port = 3000;
+  std::string host;  // "": the configured one
+  int port = 0;      // 0: likewise
 };
 
 // Looks at everything. Takes about a second, for measuring memory.
-[[nodiscard]] std::vector<Finding> examine(const DoctorOptions& options);
+[[nodiscard]] std::vector<Finding> examine(const DoctorOptions& given);
 
-// The parts, for examine.
+// The parts, for examine. That of the settings fills in what the options leave open.
 void examine_processor(std::vector<Finding>& findings);
 void examine_memory(std::vector<Finding>& findings);
 void examine_system(const DoctorOptions& options, std::vector<Finding>& findings);
 void examine_folders(std::vector<Finding>& findings);
+void examine_settings(DoctorOptions& options, std::vector<Finding>& findings);
 void examine_models(std::vector<Finding>& findings);
 
 // As text for people, and as a JSON object.

@@ -34,7 +34,8 @@ int doctor(const DoctorOptions& options, bool json) {
 
 }  // namespace
 
-std::vector<Finding> examine(const DoctorOptions& options) {
+std::vector<Finding> examine(const DoctorOptions& given) {
+  DoctorOptions options = given;
   std::vector<Finding> findings;
   findings.push_back(
       {"program", Finding::Level::kGood, "notso " + program_version() + ", " + build_text(), ""});
@@ -46,6 +47,7 @@ std::vector<Finding> examine(const DoctorOptions& options) {
   examine_processor(findings);
   examine_memory(findings);
   examine_folders(findings);
+  examine_settings(options, findings);
   examine_models(findings);
   examine_system(options, findings);
   return findings;
@@ -86,11 +88,12 @@ void add_doctor_command(CLI::App& app, CommandRunner& runner) {
   CLI::App* const command = app.add_subcommand(
       "doctor", "Look whether this machine is fit, and say what could be better");
   command->add_flag("--json", *json, "Write one JSON object instead of text");
-  command->add_option("--host", options->host, "The address that the server would listen on")
-      ->capture_default_str();
-  command->add_option("--port", options->port, "The port that the server would listen on")
-      ->check(CLI::Range(1, 65535))
-      ->capture_default_str();
+  command->add_option("--host", options->host,
+                      "The address that the server would listen on, if not the configured one");
+  command
+      ->add_option("--port", options->port,
+                   "The port that the server would listen on, if not the configured one")
+      ->check(CLI::Range(1, 65535));
   command->callback([options, json, &runner] {
     runner.run = [options, json] { return doctor(*options, *json); };
   });

@@ -7,7 +7,9 @@
 
 #include "app/app_paths.h"
 #include "app/progress.h"
+#include "app/settings.h"
 #include "base/environment.h"
+#include "base/json_text.h"
 #include "ml/core/cpu/cpu_backend.h"
 #include "ml/smollm3/synth.h"
 #include "service/engine/kv_budget.h"
@@ -51,7 +53,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command
       .add_option("-m,--model", flags.path,
                   "The model: a SmolLM3 GGUF file or a name that 'notso models' shows (default: "
-                  "MODEL_PATH, else the newest downloaded)")
+                  "the setting model.path, else the newest downloaded)")
       ->type_name("MODEL");
   command.add_option("--ctx", flags.context, "Longest context in tokens")
       ->check(CLI::Range(16, smollm3::kMaxContext))
@@ -76,8 +78,8 @@ Result<std::string> synthetic_model_path(const std::string& size) {
     return fail(ErrorCode::kUnavailable,
                 "--synthetic needs a cache folder; set HOME, XDG_CACHE_HOME or NOTSO_HOME");
   }
+  if (auto made = make_folder(folder); !made) return pass_on(made);
   std::error_code error;
-  std::filesystem::create_directories(folder, error);
   const std::string path = folder + "/synthetic-" + size + ".gguf";
   if (std::filesystem::exists(path, error)) return path;
   SynthOptions options;
@@ -94,18 +96,24 @@ Result<std::string> choose_model_path(const std::string& wish) {
     const std::string extension = std::filesystem::path(text).extension();
     return text.find('/') != std::string::npos || extension == ".gguf" || extension == ".GGUF";
   };
+  std::string named = wish;
+  std::string source;
+  if (named.empty()) {
+    auto resolved = resolve_settings({}, process_environment(), "");
+    if (!resolved) return pass_on(resolved);
+    named = resolved->settings.model_path;
+    source = resolved->sources.at("model.path") + ": ";
+  }
   std::error_code error;
   // A file's name is also looked for among the downloaded ones, if there is no such file here.
-  if (is_path(wish) && !std::filesystem::exists(wish, error)) {
-    return find_model(models_folder(), wish).value_or(wish);
+  if (is_path(named) && !std::filesystem::exists(named, error)) {
+    return find_model(models_folder(), named).value_or(named);
   }
-  if (is_path(wish)) return wish;
-  const std::string configured = environment("MODEL_PATH");
-  if (wish.empty() && is_path(configured)) return configured;
-  auto choice = choose_model({wish, configured, models_folder()});
-  if (!choice) return pass_on(choice);
+  if (is_path(named)) return named;
+  auto choice = choose_model({named, "", models_folder()});
+  if (!choice) return fail(choice.error().code, source + choice.error().message);
   for (const std::string& note : choice->notes) {
-    std::fprintf(stderr, "notso: passed over: %s\n", note.c_str());
+    std::fprintf(stderr, "notso: passed over: %s\n", printable(note).c_str());
   }
   if (!choice->path.empty()) return choice->path;
   if (choice->reason == ModelChoice::Reason::kDemo) {

@@ -31,9 +31,9 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 // Adds the flags of the machine alone: threads, cache type, packing.
 void add_machine_flags(CLI::App& command, ModelFlags& flags);
 
-// The file that a person means by `wish`: a path as it is, a model's name, or with "" MODEL_PATH
-// and then the newest downloaded model; where there is none, the built-in demo, and a line on
-// stderr that says so.
+// The file that a person means by `wish`: a path as it is, a model's name, or with "" what the
+// configuration names (model.path, MODEL_PATH) and then the newest downloaded model; where there is
+// none, the built-in demo, and a line on stderr that says so.
 [[nodiscard]] Result<std::string> choose_model_path(const std::string& wish);
 
 // A model ready to run. The members are destroyed in reverse order, so the model goes before its

@@ -245,6 +245,17 @@ class ModelsTest(unittest.TestCase):
         self.assertRegex(run.stdout, r"BAD +kernels .*abacus")
         self.assertIn("-> unset NOTSO_CPU", run.stdout)
 
+    def test_doctor_and_chat_go_by_the_settings(self):
+        with open(os.path.join(self.home.name, "config.toml"), "w", encoding="utf-8") as file:
+            file.write('[server]\nport = 45679\n[model]\npath = "nosuch"\n')
+        run = self.notso("doctor")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("127.0.0.1:45679", run.stdout)
+        self.assertRegex(run.stdout, r"BAD +model.path .*'nosuch'")
+        run = self.notso("generate", "--prompt", "x")
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("there is no model 'nosuch'", run.stderr)
+
     def test_doctor_sees_a_port_in_use(self):
         port = self.server.root.rsplit(":", 1)[1]
         run = self.notso("doctor", "--port", port)
