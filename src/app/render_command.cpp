@@ -1,6 +1,7 @@
 // notso render: shows the prompt that a conversation becomes, as text, spans or tokens.
 
 #include <array>
+#include <chrono>
 #include <cstdio>
 #include <fmt/format.h>
 #include <memory>
@@ -38,6 +39,12 @@ Result<std::string> read_input(const std::string& path) {
   return read_text(path == "-" ? "" : path);
 }
 
+// An error in what was read, with the file that it is in.
+tl::unexpected<Error> error_in(const std::string& path, const Error& error) {
+  if (path.empty() || path == "-") return tl::unexpected<Error>(error);
+  return fail(error.code, path + ": " + error.message);
+}
+
 // The clock that --date stops; CLI11 has checked its form.
 PromptClock clock_of(const std::string& date) {
   if (date.empty()) return {};
@@ -56,7 +63,13 @@ std::string check_date(const std::string& date) {
   for (std::size_t i = 0; i < date.size() && fits; ++i) {
     fits = i == 4 || i == 7 ? date[i] == '-' : date[i] >= '0' && date[i] <= '9';
   }
-  return fits ? "" : "give the date as YYYY-MM-DD";
+  if (!fits) return "give the date as YYYY-MM-DD";
+  const auto part = [&](std::size_t at) {
+    return static_cast<unsigned>(std::stoul(date.substr(at, 2)));
+  };
+  const std::chrono::year_month_day day(std::chrono::year(std::stoi(date.substr(0, 4))),
+                                        std::chrono::month(part(5)), std::chrono::day(part(8)));
+  return day.ok() ? "" : "there is no such day as " + date;
 }
 
 Result<std::shared_ptr<const PromptBuilder>> open_builder(const RenderFlags& flags) {
@@ -86,7 +99,7 @@ Result<Prompt> make_prompt(const RenderFlags& flags) {
   ContentLimits limits;
   limits.allow_tokens = true;
   const auto messages = parse_messages(*text, limits);
-  if (!messages) return tl::unexpected<Error>(messages.error());
+  if (!messages) return error_in(flags.messages_path, messages.error());
   PromptOptions options;
   if (flags.thinking != "auto") options.thinking = flags.thinking == "on";
   if (flags.python_tools) options.tool_style = ToolStyle::kPython;
@@ -95,7 +108,7 @@ Result<Prompt> make_prompt(const RenderFlags& flags) {
     const auto source = read_input(flags.tools_path);
     if (!source) return tl::unexpected<Error>(source.error());
     auto tools = parse_tools(*source);
-    if (!tools) return pass_on(tools);
+    if (!tools) return error_in(flags.tools_path, tools.error());
     options.tools = *std::move(tools);
   }
   return (*builder)->render(*messages, options);

@@ -20,6 +20,7 @@
 #include "app/service_manager.h"
 #include "app/setting_flags.h"
 #include "base/log.h"
+#include "service/models/catalogue.h"
 #include "service/models/choose_model.h"
 #include "service/models/model_folder.h"
 
@@ -220,10 +221,20 @@ Status find_first_model(Settings& settings, std::vector<std::string>& passed_ove
   return {};
 }
 
+// What the page would offer must be there to download.
+Status check_offer(const Settings& settings) {
+  const std::string& name = settings.offered_model;
+  const auto is_named = [&](const CatalogueEntry& entry) { return entry.name == name; };
+  if (name.empty() || std::ranges::any_of(catalogue(), is_named)) return {};
+  return fail(ErrorCode::kInvalidArgument, "model.offer: there is no '" + name +
+                                               "' to download; 'notso pull --list' has the names");
+}
+
 Status serve(const SettingFlags& flags) {
   const auto resolved = resolve_settings(flags.values, process_environment(), flags.config_path);
   if (!resolved) return tl::unexpected(resolved.error());
   Settings settings = resolved->settings;
+  if (auto offered = check_offer(settings); !offered) return offered;
   std::vector<std::string> passed_over;
   if (auto found = find_first_model(settings, passed_over); !found) return found;
   const auto socket = inherited_socket();

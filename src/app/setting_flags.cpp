@@ -1,5 +1,7 @@
 #include "app/setting_flags.h"
 
+#include <algorithm>
+
 namespace notso {
 namespace {
 
@@ -8,6 +10,15 @@ std::string group_name(const SettingInfo& info) {
   const std::string_view key = info.key;
   std::string name(key.substr(0, key.find('.')));
   name.front() = static_cast<char>(name.front() - 32);
+  return name;
+}
+
+// "TYPE:{f16,q8_0}", as the parser shows a choice, or "PORT".
+std::string type_name(const SettingInfo& info) {
+  std::string name = info.value_name;
+  if (*info.choices == '\0') return name;
+  name += ":{" + std::string(info.choices) + "}";
+  std::replace(name.begin(), name.end(), ' ', ',');
   return name;
 }
 
@@ -56,7 +67,7 @@ void add_setting_flags(CLI::App& command, SettingFlags& flags) {
             },
             std::string(info.help) +
                 (text.empty() || text == "0" || is_list ? "" : " [" + text + "]"))
-        ->type_name(info.value_name)
+        ->type_name(type_name(info))
         ->type_size(1)
         ->expected(1, is_list ? 64 : 1)
         ->check([&info](const std::string& value) { return problem_of(info, value); })

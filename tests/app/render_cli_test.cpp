@@ -75,7 +75,7 @@ TEST_F(RenderCommand, WhatIsWrongInTheMessagesIsNamed) {
   const ProgramRun run = render({"-m", gguf_.path()});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_EQ(run.out, "");
-  EXPECT_EQ(run.err, "notso: messages[0].content is missing\n");
+  EXPECT_EQ(run.err, "notso: " + messages_.path() + ": messages[0].content is missing\n");
 }
 
 TEST_F(RenderCommand, AWrongCommandLineIsExitCodeTwo) {
@@ -83,6 +83,7 @@ TEST_F(RenderCommand, AWrongCommandLineIsExitCodeTwo) {
   EXPECT_EQ(render({"--tokenizer", json_.path()}).exit_code, 2);
   EXPECT_EQ(render({"-m", gguf_.path(), "--thinking", "maybe"}).exit_code, 2);
   EXPECT_EQ(render({"-m", gguf_.path(), "--date", "today"}).exit_code, 2);
+  EXPECT_EQ(render({"-m", gguf_.path(), "--date", "2026-13-45"}).exit_code, 2);
 }
 
 }  // namespace

@@ -44,6 +44,7 @@ def test_bash(script):
     expect(complete("notso", "pull", ""), ["Q4_K_M", "F16"])
     expect(complete("notso", "pull", "--"), ["--sha256", "--force"], ["--ctx"])
     expect(complete("notso", "chat", "--kv", ""), ["f16", "q8_0"], ["--ctx"])
+    expect(complete("notso", "serve", "--log-level", ""), ["debug", "warning"], ["--ctx"])
     expect(complete("notso", "completion", "z"), ["zsh"], ["bash"])
     with tempfile.TemporaryDirectory() as folder:
         open(os.path.join(folder, "with space.gguf"), "w").close()
