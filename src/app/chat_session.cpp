@@ -280,6 +280,7 @@ ChatSession::Next ChatSession::do_save(std::string_view argument) {
     view_.note(fmt::format("{} messages are in {}.", messages_.size(), argument));
   } else {
     view_.problem(saved.error().message);
+    failed_ = true;
   }
   return Next::kGoOn;
 }
@@ -292,6 +293,7 @@ ChatSession::Next ChatSession::do_load(std::string_view argument) {
   auto loaded = load_conversation(std::string(argument));
   if (!loaded) {
     view_.problem(loaded.error().message);
+    failed_ = true;
     return Next::kGoOn;
   }
   settings_.system.clear();

@@ -38,7 +38,7 @@ class ChatSession {
   // with one).
   Next take(const std::string& line);
 
-  // Whether any answer failed.
+  // Whether any answer failed, or reading or writing a file.
   [[nodiscard]] bool failed() const { return failed_; }
 
  private:

@@ -99,6 +99,10 @@ int list(const ModelsFlags& flags) {
     return kExitOk;
   }
   if (models->empty()) {
+    if (folder.empty()) {
+      std::printf("no folder for models is known; set NOTSO_HOME or HOME\n");
+      return kExitOk;
+    }
     std::printf("no models in %s; 'notso pull' downloads SmolLM3-3B (1.92 GB)\n", folder.c_str());
   } else {
     print_table(*models);
@@ -106,8 +110,10 @@ int list(const ModelsFlags& flags) {
                 folder.c_str(), kListedContext);
   }
   for (const PartialModel& partial : partials) {
-    std::printf("%s is unfinished (%s so far); 'notso pull' goes on with it, 'notso rm' drops it\n",
-                printable(partial.name).c_str(), bytes_text(partial.bytes).c_str());
+    std::printf(
+        "%s is unfinished (%s so far); the 'notso pull' that began it goes on with it, "
+        "'notso rm' drops it\n",
+        printable(partial.name).c_str(), bytes_text(partial.bytes).c_str());
   }
   return kExitOk;
 }

@@ -103,6 +103,10 @@ int pull(const PullFlags& flags) {
     request.stop = stop.get_token();
     report = download(request);
   }
+  if (!report && interrupted) {
+    return report_error({report.error().code,
+                         report.error().message + "; the same command goes on where it stopped"});
+  }
   if (!report) return report_error(report.error());
   print_report(path, *report);
   return kExitOk;

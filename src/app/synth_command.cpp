@@ -64,7 +64,7 @@ void add_synth_command(CLI::App& app, CommandRunner& runner) {
   CLI::App* const command =
       app.add_subcommand("synth", "Write a model with SmolLM3's shape and random weights");
   command->add_option("OUT", arguments->path, "The .gguf file to write")->required();
-  command->add_option("--size", arguments->size, "tiny (5 MB), small (110 MB) or full (1.9 GB)")
+  command->add_option("--size", arguments->size, "tiny (4 MB), small (110 MB) or full (1.9 GB)")
       ->check(CLI::IsMember({"tiny", "small", "full"}))
       ->capture_default_str();
   command->add_option("--seed", arguments->options.seed, "The same seed gives the same file")

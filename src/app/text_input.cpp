@@ -1,7 +1,9 @@
 #include "app/text_input.h"
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fmt/format.h>
 
 namespace notso {
@@ -22,12 +24,14 @@ Result<std::string> read_text(const std::string& path) {
     if (count < part.size()) break;
   }
   failed = failed || std::ferror(file) != 0;
+  const int error = errno;
   if (file != nullptr && file != stdin) std::fclose(file);
   const std::string name = path.empty() ? "standard input" : "'" + path + "'";
   if (failed) {
     return fail(ErrorCode::kNotFound, path.empty()
                                           ? name + " cannot be read"
-                                          : fmt::format("cannot read {}; check the path", name));
+                                          : fmt::format("cannot read {}: {}; check the path", name,
+                                                        std::strerror(error)));
   }
   if (text.size() > kTextBytesMax) {
     return fail(

@@ -143,7 +143,8 @@ def main():
             env=environment, check=False,
             input=f"hi\n/save {kept}\n/save {folder}/none/x.json\n/load no.json\n/load {kept}\n")
         said = files.stdout + files.stderr
-        assert "cannot read 'no.json'; check the path" in said, said
+        assert files.returncode == 1, files.returncode
+        assert "cannot read 'no.json': No such file or directory; check the path" in said, said
         assert f"cannot write '{folder}/none/x.json': " in said, said
         assert "choose a folder that you may write to" in said, said
         with open(kept, encoding="utf-8") as file:

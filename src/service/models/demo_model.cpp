@@ -69,6 +69,11 @@ std::span<const std::byte> demo_model_bytes() {
 Result<std::string> write_demo_model(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
+  if (error) {
+    errno = error.value();
+    const Status failed = cannot_write(folder);
+    return tl::unexpected<Error>(failed.error());
+  }
   const std::string path = folder + "/" + std::string(kFileName);
   if (holds_demo(path)) return path;
   // Two starts at once write two files; the last name wins, and both are the same.
