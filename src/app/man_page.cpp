@@ -22,6 +22,15 @@ The model where no flag names one: a file or a name that
 .B notso models
 shows.
 .TP
+.B NOTSO_CONFIG
+The configuration file, in place of
+.I config.toml
+in the folder of settings; every setting is also a variable, see
+.BR "notso config" .
+.TP
+.B NO_COLOR
+No colours at the terminal.
+.TP
 .B NOTSO_CPU
 The kernels to use, by name, instead of the best that the processor has;
 .B notso doctor
