@@ -126,12 +126,11 @@ void GrammarMatcher::leave_full_automaton() {
   }
   const std::shared_ptr<grammar::Automaton> fresh = grammar_->automaton();
   if (fresh == automaton_) return;
-  const std::scoped_lock lock(automaton_->mutex, fresh->mutex);
-  state_ = automaton_->configs.copy_to(fresh->configs, state_);
-  for (std::uint32_t& state : history_) {
-    state = automaton_->configs.copy_to(fresh->configs, state);
-  }
-  automaton_ = fresh;
+  // This may be the last user of the full one, whose mutex must outlive the lock.
+  const std::shared_ptr<grammar::Automaton> full = std::exchange(automaton_, fresh);
+  const std::scoped_lock lock(full->mutex, fresh->mutex);
+  state_ = full->configs.copy_to(fresh->configs, state_);
+  for (std::uint32_t& state : history_) state = full->configs.copy_to(fresh->configs, state);
 }
 
 bool GrammarMatcher::accept(std::int32_t token) {
