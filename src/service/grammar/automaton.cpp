@@ -33,6 +33,7 @@ bool Automaton::walk_vocabulary(SetId set, std::vector<std::uint32_t>& allowed,
   std::vector<std::uint32_t> ends;  // depths on the path at which the rule could end
   for (std::uint32_t i = 0; i < trie.size();) {
     const TokenTrie::Node& node = trie.node(i);
+    ++nodes_walked_;
     const ConfigId config = configs.step(path_[node.depth - 1], node.byte);
     path_[node.depth] = config;
     while (!ends.empty() && ends.back() >= node.depth) ends.pop_back();
@@ -47,6 +48,7 @@ bool Automaton::walk_vocabulary(SetId set, std::vector<std::uint32_t>& allowed,
       }
       const std::string_view bytes = vocabulary_->bytes(static_cast<std::int32_t>(token));
       for (const std::uint32_t end : ends) rests.push_back({bytes.substr(end), token});
+      rests_made_ += ends.size();
     }
     if (configs.accepts(config)) ends.push_back(node.depth);
     if (worn_out()) return false;
@@ -77,6 +79,7 @@ bool Automaton::walk_rests(ConfigId config, const TokenTrie& rests, std::span<st
   path_[0] = config;
   for (std::uint32_t i = 0; i < rests.size();) {
     const TokenTrie::Node& node = rests.node(i);
+    ++nodes_walked_;
     const ConfigId next = configs.step(path_[node.depth - 1], node.byte);
     path_[node.depth] = next;
     if (next == Configurations::kDead) {
@@ -90,8 +93,16 @@ bool Automaton::walk_rests(ConfigId config, const TokenTrie& rests, std::span<st
   return true;
 }
 
-bool Automaton::add_mask(ConfigId config, std::span<std::uint64_t> mask) {
+bool Automaton::add_mask(ConfigId config, std::span<std::uint64_t> mask, std::uint64_t& work_left) {
   configs.reset_work();
+  nodes_walked_ = rests_made_ = words_joined_ = 0;
+  work_max_ = std::min(work_left, kMaxMaskWork);
+  const bool done = add_frames(config, mask) && !worn_out();
+  work_left -= std::min(work_left, work());
+  return done;
+}
+
+bool Automaton::add_frames(ConfigId config, std::span<std::uint64_t> mask) {
   const auto frames = configs.frames(config);
   // Walking may store new configurations and so move the words of this one.
   const std::vector<std::uint64_t> words(frames.begin(), frames.end());
@@ -101,10 +112,12 @@ bool Automaton::add_mask(ConfigId config, std::span<std::uint64_t> mask) {
     if (own == nullptr) return false;
     for (std::size_t i = 0; i < own->bits.size(); ++i) mask[i] |= own->bits[i];
     for (const std::uint32_t token : own->tokens) set_bit(mask, token);
+    words_joined_ += own->bits.size() + own->tokens.size();
+    if (worn_out()) return false;
     if (frame.node == Configurations::kRoot || own->rests.empty()) continue;
     if (!walk_rests(configs.after(frame.node), own->rests, mask)) return false;
   }
-  return !worn_out();
+  return true;
 }
 
 }  // namespace notso::grammar

@@ -101,6 +101,18 @@ Result<std::shared_ptr<Grammar>> Grammar::compile(
   return std::make_shared<Grammar>(std::move(*machine), std::move(vocabulary), max_cache_bytes);
 }
 
+std::size_t Grammar::cache_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  if (automaton_ == nullptr) return 0;
+  const std::scoped_lock inner(automaton_->mutex);
+  return automaton_->memory_bytes();
+}
+
+void Grammar::drop_caches() {
+  const std::scoped_lock lock(mutex_);
+  automaton_ = nullptr;
+}
+
 std::shared_ptr<grammar::Automaton> Grammar::automaton() {
   const std::scoped_lock lock(mutex_);
   bool is_full = automaton_ == nullptr;
@@ -116,7 +128,8 @@ std::shared_ptr<grammar::Automaton> Grammar::automaton() {
 GrammarMatcher::GrammarMatcher(std::shared_ptr<Grammar> grammar)
     : grammar_(std::move(grammar)),
       automaton_(grammar_->automaton()),
-      state_(automaton_->configs.start()) {}
+      state_(automaton_->configs.start()),
+      work_left_(grammar::kMaxAnswerWork) {}
 
 // Moves over to fresh caches, so that those of this grammar stay within their limit.
 void GrammarMatcher::leave_full_automaton() {
@@ -149,7 +162,9 @@ bool GrammarMatcher::accept_bytes(std::string_view bytes) {
   leave_full_automaton();
   {
     const std::scoped_lock lock(automaton_->mutex);
+    automaton_->configs.reset_work();
     const std::uint32_t next = automaton_->run(state_, bytes);
+    work_left_ -= std::min(work_left_, automaton_->configs.work());
     if (next == Configurations::kDead) return false;
     if (history_.size() >= 2 * kMaxRollback) {
       history_.erase(history_.begin(), history_.begin() + kMaxRollback);
@@ -174,8 +189,9 @@ Result<std::uint32_t> GrammarMatcher::fill_mask(std::span<std::uint64_t> mask) {
   if (!finished_) {
     leave_full_automaton();
     const std::scoped_lock lock(automaton_->mutex);
-    if (!automaton_->add_mask(state_, mask)) {
-      return fail(ErrorCode::kResourceExhausted,
+    work_left_ += grammar::kWorkPerMask;
+    if (!automaton_->add_mask(state_, mask, work_left_)) {
+      return fail(ErrorCode::kUnsupported,
                   "The grammar is too ambiguous here to go on; make its alternatives differ "
                   "earlier.");
     }
@@ -220,10 +236,32 @@ bool GrammarMatcher::same_state(const GrammarMatcher& other) const {
 }
 
 GrammarCache::GrammarCache(std::shared_ptr<const GrammarVocabulary> vocabulary,
-                           std::size_t capacity)
-    : vocabulary_(std::move(vocabulary)), capacity_(std::max<std::size_t>(capacity, 1)) {}
+                           std::size_t capacity, std::size_t max_bytes)
+    : vocabulary_(std::move(vocabulary)),
+      capacity_(std::max<std::size_t>(capacity, 1)),
+      max_bytes_(max_bytes) {}
+
+// The caches grow while answers are written, so they are looked at when the next answer begins.
+void GrammarCache::trim() {
+  std::vector<std::shared_ptr<Grammar>> grammars;  // not asked under the lock: an answer may be
+  {                                                // in the middle of a mask
+    const std::scoped_lock lock(mutex_);
+    for (const Entry& entry : entries_) grammars.push_back(entry.grammar);
+  }
+  std::size_t bytes = 0;
+  for (const auto& grammar : grammars) {
+    bytes += grammar->cache_bytes();
+    if (bytes > max_bytes_ && grammar != grammars.front()) grammar->drop_caches();
+  }
+}
 
 Result<std::shared_ptr<Grammar>> GrammarCache::get(const GrammarSource& source) {
+  auto grammar = find_or_compile(source);
+  if (grammar) trim();
+  return grammar;
+}
+
+Result<std::shared_ptr<Grammar>> GrammarCache::find_or_compile(const GrammarSource& source) {
   std::string key = std::to_string(static_cast<int>(source.kind)) + ":" + source.text;
   {
     const std::scoped_lock lock(mutex_);

@@ -107,6 +107,10 @@ class Grammar {
 
   [[nodiscard]] const GrammarVocabulary& vocabulary() const { return *vocabulary_; }
 
+  // What the caches hold, and starting them anew; matchers at work keep those that they have.
+  [[nodiscard]] std::size_t cache_bytes() const;
+  void drop_caches();
+
  private:
   friend class GrammarMatcher;
   // The automaton with the caches that new matchers and those of a full one use.
@@ -115,7 +119,7 @@ class Grammar {
   std::shared_ptr<const grammar::Pushdown> machine_;
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
   std::size_t max_cache_bytes_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::shared_ptr<grammar::Automaton> automaton_;
 };
 
@@ -138,8 +142,8 @@ class GrammarMatcher {
 
   // Sets exactly the bits of the tokens that accept() would take; `mask` has mask_words() words.
   // Returns how many those are. Fails with kUnsupported where there is none (the vocabulary cannot
-  // spell what the grammar wants, or an end token was accepted) and with kResourceExhausted where
-  // the grammar is too ambiguous to go on.
+  // spell what the grammar wants, or an end token was accepted) and where the grammar is too
+  // ambiguous to go on (see the work of limits.h).
   Result<std::uint32_t> fill_mask(std::span<std::uint64_t> mask);
 
   // Whether the answer may end here.
@@ -159,6 +163,7 @@ class GrammarMatcher {
   std::shared_ptr<Grammar> grammar_;
   std::shared_ptr<grammar::Automaton> automaton_;
   std::uint32_t state_;
+  std::uint64_t work_left_;  // for masks that are not in the caches
   bool finished_ = false;
   std::vector<std::uint32_t> history_;
 };
@@ -166,8 +171,12 @@ class GrammarMatcher {
 // The compiled grammars that were used last, for one vocabulary. Safe to use from many threads.
 class GrammarCache {
  public:
+  static constexpr std::size_t kDefaultMaxBytes = 192u * 1024 * 1024;
+
+  // Where the caches of all grammars together hold more than `max_bytes`, those of the grammars
+  // that were used longest ago start anew.
   explicit GrammarCache(std::shared_ptr<const GrammarVocabulary> vocabulary,
-                        std::size_t capacity = 32);
+                        std::size_t capacity = 32, std::size_t max_bytes = kDefaultMaxBytes);
 
   // The same grammar for the same source while it is in the cache. Failures are not cached. Other
   // callers go on while one compiles.
@@ -179,8 +188,12 @@ class GrammarCache {
     std::shared_ptr<Grammar> grammar;
   };
 
+  Result<std::shared_ptr<Grammar>> find_or_compile(const GrammarSource& source);
+  void trim();
+
   std::shared_ptr<const GrammarVocabulary> vocabulary_;
   std::size_t capacity_;
+  std::size_t max_bytes_;
   std::mutex mutex_;
   std::list<Entry> entries_;  // last used first
   std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;

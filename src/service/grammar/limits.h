@@ -23,7 +23,18 @@ inline constexpr std::size_t kMaxMerges = 200;
 inline constexpr std::size_t kMaxMergeWork = 1'000'000;
 // Positions that a grammar may be in at once; an ambiguous grammar that needs more goes no further.
 inline constexpr std::size_t kMaxItems = 20'000;
-// Positions visited by one accept or one mask; more is an error of that request.
-inline constexpr std::uint64_t kMaxWork = 10'000'000;
+// Work is counted in units of a visited position, which takes about 50 ns. Masks are made between
+// the steps of all answers, so no single one may take long, and neither may those of one answer
+// together: it begins with kMaxAnswerWork and gets kWorkPerMask more with each of its masks. More
+// is an error of that request. What the caches hold already costs next to nothing.
+inline constexpr std::uint64_t kMaxMaskWork = 4'000'000;
+inline constexpr std::uint64_t kMaxAnswerWork = 12'000'000;
+inline constexpr std::uint64_t kWorkPerMask = 100'000;
+// What cheaper and dearer steps than that are worth: nodes of a tree of tokens that are passed, and
+// tokens that run over the end of a rule, which are sorted.
+inline constexpr std::uint64_t kNodesPerWork = 8;
+inline constexpr std::uint64_t kWorkPerRest = 3;
+// Words of a mask that are joined.
+inline constexpr std::uint64_t kWordsPerWork = 64;
 
 }  // namespace notso::grammar

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "service/grammar/test_vocabulary.h"
 #include "service/grammar/verdict.h"
 
 namespace notso {
@@ -13,15 +14,16 @@ using testing::HasSubstr;
 using testing::Not;
 using Kind = GrammarSource::Kind;
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr double kSeconds = 20;
+#else
+constexpr double kSeconds = 1;
+#endif
+
 // The refusal, having taken little processor time (sanitizers get more).
 std::string quick_refusal(Kind kind, std::string source) {
   const std::clock_t start = std::clock();
   std::string message = refusal(kind, std::move(source));
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  constexpr double kSeconds = 20;
-#else
-  constexpr double kSeconds = 1;
-#endif
   EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, kSeconds);
   EXPECT_THAT(message, Not(HasSubstr("\n")));
   return message;
@@ -124,6 +126,52 @@ TEST(GrammarLimits, AmbiguityGrowsByPolynomialsAndNotByPowers) {
   std::size_t taken = 0;
   while (taken < 150 && matcher.accept_bytes("a")) ++taken;
   EXPECT_GE(taken, 100u);
+}
+
+// The first masks for an answer of the letter "a", as many as are asked for, or why there is none.
+std::string masks(const std::string& source, Kind kind, std::size_t count) {
+  static const TestVocabulary vocabulary = make_test_vocabulary(32'000);
+  auto grammar = Grammar::compile({kind, source}, vocabulary.vocabulary);
+  if (!grammar) return grammar.error().message;
+  GrammarMatcher matcher(*grammar);
+  std::vector<std::uint64_t> mask(vocabulary.vocabulary->mask_words());
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto filled = matcher.fill_mask(mask);
+    if (!filled && filled.error().code == ErrorCode::kUnsupported) return filled.error().message;
+    if (!filled || !matcher.accept_bytes("a")) return "not a refusal";
+  }
+  return "";
+}
+
+// Rules that each allow most of the vocabulary, and differ, so that each needs a walk of its own.
+std::string wide_rules(int count) {
+  std::string root = "root ::= ";
+  std::string rules;
+  for (int i = 0; i < count; ++i) {
+    const std::string number = std::to_string(i);
+    root.append(i == 0 ? "a" : " | a").append(number).append(" \"").append(number).append("!\"");
+    rules.append("\na").append(number).append(" ::= [a-zA-Z ]+ | \"zq").append(number) += '"';
+  }
+  return root + rules;
+}
+
+TEST(GrammarLimits, AMaskOfManyWideRulesIsRefused) {
+  EXPECT_EQ(masks(wide_rules(20), Kind::kGbnf, 4), "");
+  const std::clock_t start = std::clock();
+  EXPECT_THAT(masks(wide_rules(3000), Kind::kGbnf, 1), HasSubstr("too ambiguous"));
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, kSeconds);
+}
+
+TEST(GrammarLimits, AnAnswerWhoseMasksAreAllHardIsRefused) {
+  EXPECT_EQ(masks("(.?){60}[aeiou ].{20}", Kind::kRegex, 60), "");
+  const std::clock_t start = std::clock();
+  EXPECT_THAT(masks("(.?){300}[aeiou ].{200}", Kind::kRegex, 200), HasSubstr("too ambiguous"));
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 3 * kSeconds);
+}
+
+TEST(GrammarLimits, ALongStringOfManyStatesIsFine) {
+  EXPECT_EQ(masks("a{8000}b?", Kind::kRegex, 8000), "");
+  EXPECT_EQ(masks("[a-z ]{1000}", Kind::kRegex, 1000), "");
 }
 
 }  // namespace

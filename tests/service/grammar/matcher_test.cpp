@@ -188,6 +188,18 @@ TEST(GrammarCache, GivesTheSameGrammarUntilItIsTheOldest) {
   EXPECT_FALSE(cache.get({Kind::kRegex, "("}));
 }
 
+TEST(GrammarCache, GrammarsUsedLongAgoGiveTheirCachesBackWhenAllHoldTooMuch) {
+  GrammarCache cache(shared_vocabulary().vocabulary, 4, 1);
+  const auto first = *cache.get({Kind::kJsonObject, ""});
+  GrammarMatcher matcher(first);
+  mask_of(matcher);
+  EXPECT_GT(first->cache_bytes(), 0u);
+  ASSERT_TRUE(cache.get({Kind::kRegex, "a"}));
+  EXPECT_EQ(first->cache_bytes(), 0u);
+  EXPECT_TRUE(matcher.accept_bytes("{"));
+  EXPECT_EQ(*cache.get({Kind::kJsonObject, ""}), first);
+}
+
 TEST(GrammarCache, ThreadsMayShareAGrammar) {
   GrammarCache cache(shared_vocabulary().vocabulary);
   std::vector<std::thread> threads;
