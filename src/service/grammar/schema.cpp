@@ -53,9 +53,13 @@ class SchemaCompiler {
  public:
   explicit SchemaCompiler(ExpressionPool& pool) : pool_(pool), json_(pool) {}
 
-  // The whole document as an expression. It must outlive the compiler.
-  Result<ExprId> add_document(const json::value& document, std::string pointer) {
-    Result<ExprId> root = schema({&document}, {}, {&document, std::move(pointer)});
+  // The whole document as an expression, for values that fit the schema `also` too, if there is
+  // one. Both must outlive the compiler.
+  Result<ExprId> add_document(const json::value& document, std::string pointer,
+                              const json::value* also = nullptr) {
+    SchemaParts parts{&document};
+    if (also != nullptr) parts.push_back(also);
+    Result<ExprId> root = schema(std::move(parts), {}, {&document, std::move(pointer)});
     if (!root) return root;
     for (; next_ < tasks_.size(); ++next_) {
       const Task task = tasks_[next_];
@@ -185,28 +189,27 @@ class SchemaCompiler {
     return *body;
   }
 
+  // A format is an annotation: one that is not known says nothing, and beside a pattern, which
+  // generators write to spell it out, it only stands in for one that cannot be followed.
   Result<ExprId> string_body(const SchemaFacts& facts, const SchemaPlace& place) {
-    const bool has_text = facts.pattern != nullptr || facts.format != nullptr;
-    const bool has_length =
-        facts.min_length > (facts.pattern == nullptr ? 1 : 0) || facts.max_length.has_value();
-    if ((has_text && has_length) || (facts.pattern != nullptr && facts.format != nullptr)) {
+    const bool has_pattern = facts.pattern != nullptr;
+    const std::string_view format =
+        facts.format != nullptr ? format_pattern(view(*facts.format)) : std::string_view();
+    const bool has_length = facts.min_length > (has_pattern ? 0 : 1) || facts.max_length;
+    if ((has_pattern || !format.empty()) && has_length) {
       return fail_at(place,
-                     "'pattern', 'format' and lengths together are not supported; write one "
-                     "'pattern' for all",
+                     "'pattern' or 'format' together with lengths is not supported; write one "
+                     "'pattern' for both",
                      ErrorCode::kUnsupported);
     }
     const ExprId quote = pool_.literal("\"");
-    if (has_text) {
-      const bool has_pattern = facts.pattern != nullptr;
-      const std::string_view pattern =
-          has_pattern ? view(*facts.pattern) : format_pattern(view(*facts.format));
-      if (pattern.empty() && !has_pattern) {
-        return fail_at(place,
-                       "the format '" + printable(view(*facts.format)) + "' is not supported",
-                       ErrorCode::kUnsupported);
+    if (has_pattern || !format.empty()) {
+      const std::string what = "The schema at " + place.pointer + ": 'pattern'";
+      Result<ExprId> inside = parse_regex(has_pattern ? view(*facts.pattern) : format,
+                                          RegexUse::kJsonString, what, pool_);
+      if (!inside && inside.error().code == ErrorCode::kUnsupported && !format.empty()) {
+        inside = parse_regex(format, RegexUse::kJsonString, what, pool_);
       }
-      Result<ExprId> inside = parse_regex(pattern, RegexUse::kJsonString,
-                                          "The schema at " + place.pointer + ": 'pattern'", pool_);
       if (!inside) return inside;
       return pool_.sequence({quote, *inside, quote});
     }
@@ -387,8 +390,7 @@ class SchemaCompiler {
                                  const SchemaPlace& place) {
     const TypeSet type = type_of(value);
     if (facts.types && (type & *facts.types) == 0) return false;
-    const bool is_text_checked = facts.pattern != nullptr || facts.format != nullptr;
-    const bool is_open = ((type & kString) && is_text_checked) ||
+    const bool is_open = ((type & kString) && facts.pattern != nullptr) ||
                          ((type & kNumber) && facts.number.multiple_of != nullptr) ||
                          ((type & (kObject | kArray) & facts.keyword_types) != 0);
     if (is_open) {
@@ -449,6 +451,19 @@ class SchemaCompiler {
   std::size_t merge_budget_ = kMaxMergeWork;
 };
 
+// What arguments are, whatever else a tool's schema says of them or leaves out.
+const json::value& object_schema() {
+  static const json::value schema{{"type", "object"}};
+  return schema;
+}
+
+// Whether the schema says so by itself.
+bool asks_for_object(const json::value& schema) {
+  const json::object* fields = schema.if_object();
+  const json::value* type = fields != nullptr ? fields->if_contains("type") : nullptr;
+  return type != nullptr && *type == "object";
+}
+
 Result<ExprId> tool_call(const json::value& tool, std::size_t index, SchemaCompiler& compiler,
                          ExpressionPool& pool) {
   const std::string place = "tool " + std::to_string(index);
@@ -461,7 +476,8 @@ Result<ExprId> tool_call(const json::value& tool, std::size_t index, SchemaCompi
   const json::value* parameters = fields->if_contains("parameters");
   Result<ExprId> arguments = json.any_object();
   if (parameters != nullptr && !parameters->is_null()) {
-    arguments = compiler.add_document(*parameters, place + " #");
+    arguments = compiler.add_document(*parameters, place + " #",
+                                      asks_for_object(*parameters) ? nullptr : &object_schema());
     if (!arguments) return arguments;
   }
   return json.enclosed(

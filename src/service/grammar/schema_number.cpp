@@ -22,6 +22,8 @@ namespace {
 
 constexpr int kMaxDigits = 15;
 constexpr std::int64_t kLargest = 999'999'999'999'999;
+// What may still become one of at most 15 digits, its zeros at the end taken off.
+constexpr std::int64_t kLargestToShrink = 999'999'999'999'999'999;
 constexpr std::int64_t kMaxModulus = 1000;
 // How large numbers with a tail may be, and how long the tail, where there is no upper bound.
 constexpr std::int64_t kLargestWithTail = 999'999'999;
@@ -310,8 +312,10 @@ std::optional<Decimal> decimal_of(const boost::json::value& number) {
     exponent -= static_cast<int>(text.size() - point - 1);
     text.erase(point, 1);
   }
-  if (text.size() > 19) return std::nullopt;
-  Decimal out{std::stoll(text), 0};
+  Decimal out;
+  const char* last = text.data() + text.size();
+  if (std::from_chars(text.data(), last, out.digits).ec != std::errc()) return std::nullopt;
+  if (out.digits > kLargestToShrink || out.digits < -kLargestToShrink) return std::nullopt;
   while (exponent < 0 && out.digits % 10 == 0 && out.digits != 0) {
     out.digits /= 10;
     ++exponent;
