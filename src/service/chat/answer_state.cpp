@@ -146,7 +146,8 @@ Status AnswerState::prepare_tools() {
   return options_.tool_style == ToolStyle::kJson ? prepare_tool_grammar() : Status{};
 }
 
-// Where a tool's schema asks for more than grammars can do, its arguments may be any object.
+// Where a tool's schema asks for more than grammars can do, its arguments may be any object; those
+// of the other tools are still checked.
 Status AnswerState::prepare_tool_grammar() {
   std::vector<ToolSignature> signatures;
   for (const Tool& tool : options_.tools) signatures.push_back({tool.name, tool.parameters});
@@ -154,9 +155,17 @@ Status AnswerState::prepare_tool_grammar() {
   if (!source) return pass_on(source);
   auto grammar = vocabulary_.grammars().get(*source);
   if (!grammar && grammar.error().code == ErrorCode::kUnsupported) {
-    warning_ =
-        "Arguments of calls are not checked against the tools' schemas: " + grammar.error().message;
-    for (ToolSignature& signature : signatures) signature.parameters = "";
+    std::string names;
+    for (ToolSignature& signature : signatures) {
+      auto one = tool_call_source({&signature, 1});
+      if (!one) return pass_on(one);
+      const Status status = Grammar::check(*one);
+      if (status || status.error().code != ErrorCode::kUnsupported) continue;
+      signature.parameters = "";
+      names += (names.empty() ? "'" : ", '") + std::string(signature.name) + "'";
+    }
+    warning_ = "Arguments of calls of " + names +
+               " are not checked against the schema: " + grammar.error().message;
     source = tool_call_source(signatures);
     if (!source) return pass_on(source);
     grammar = vocabulary_.grammars().get(*source);

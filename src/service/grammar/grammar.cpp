@@ -85,9 +85,9 @@ Grammar::Grammar(std::shared_ptr<const grammar::Pushdown> machine,
       vocabulary_(std::move(vocabulary)),
       max_cache_bytes_(max_cache_bytes) {}
 
-Result<std::shared_ptr<Grammar>> Grammar::compile(
-    const GrammarSource& source, std::shared_ptr<const GrammarVocabulary> vocabulary,
-    std::size_t max_cache_bytes) {
+namespace {
+
+Result<std::shared_ptr<const grammar::Pushdown>> machine_of(const GrammarSource& source) {
   if (source.text.size() > grammar::kMaxSourceBytes) {
     return fail(ErrorCode::kResourceExhausted,
                 "The grammar has " + std::to_string(source.text.size()) + " bytes; at most " +
@@ -96,7 +96,20 @@ Result<std::shared_ptr<Grammar>> Grammar::compile(
   grammar::ExpressionPool pool;
   Result<grammar::RuleId> root = parse(source, pool);
   if (!root) return pass_on(root);
-  auto machine = grammar::build_pushdown(pool, *root);
+  return grammar::build_pushdown(pool, *root);
+}
+
+}  // namespace
+
+Status Grammar::check(const GrammarSource& source) {
+  auto machine = machine_of(source);
+  return machine ? Status() : pass_on(machine);
+}
+
+Result<std::shared_ptr<Grammar>> Grammar::compile(
+    const GrammarSource& source, std::shared_ptr<const GrammarVocabulary> vocabulary,
+    std::size_t max_cache_bytes) {
+  auto machine = machine_of(source);
   if (!machine) return pass_on(machine);
   return std::make_shared<Grammar>(std::move(*machine), std::move(vocabulary), max_cache_bytes);
 }

@@ -101,6 +101,9 @@ class Grammar {
       const GrammarSource& source, std::shared_ptr<const GrammarVocabulary> vocabulary,
       std::size_t max_cache_bytes = kDefaultCacheBytes);
 
+  // Whether compile() would take the source, without a vocabulary.
+  static Status check(const GrammarSource& source);
+
   // From a machine that is built already; see compile.
   Grammar(std::shared_ptr<const grammar::Pushdown> machine,
           std::shared_ptr<const GrammarVocabulary> vocabulary, std::size_t max_cache_bytes);

@@ -1,9 +1,11 @@
 // Whole answers of a tiny model that writes noise: what must hold, holds whatever it samples.
 #include "service/chat/answer.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <set>
 
 #include "ml/core/tokenizer/small_vocab.h"
 #include "service/chat/answer_fixture.h"
@@ -206,6 +208,29 @@ TEST_F(AnswererTest, ARequiredCallIsMadeAndValid) {
       EXPECT_NE(text_of(end).find("}\n</tool_call>"), std::string::npos);
     }
   }
+}
+
+TEST_F(AnswererTest, ASchemaThatCannotBeFollowedLoosensOnlyItsOwnTool) {
+  const Tool loose{"loose", "", R"({"type":"object","minProperties":1})"};
+  std::set<std::string> called;
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    AnswerOptions options{.sampling = hot(seed), .max_tokens = 200, .tools = {loose, tool_}};
+    options.tool_choice.kind = ToolChoice::Kind::kRequired;
+    options.parallel_tool_calls = false;
+    const auto end = run(prompt_of(no_think_prompt_), options);
+    const auto warning = std::find_if(events_.begin(), events_.end(), [](const ChatEvent& event) {
+      return std::holds_alternative<Warning>(event);
+    });
+    ASSERT_NE(warning, events_.end());
+    EXPECT_THAT(std::get<Warning>(*warning).text, HasSubstr("calls of 'loose' are"));
+    if (end.reason != FinishReason::kToolCalls) continue;
+    const ToolCall& call = end.message.tool_calls.at(0);
+    called.insert(call.name);
+    if (call.name != "add") continue;
+    const auto a = boost::json::parse(call.arguments).at("a").as_int64();
+    EXPECT_TRUE(a >= 0 && a <= 99);
+  }
+  EXPECT_TRUE(called.contains("add"));
 }
 
 TEST_F(AnswererTest, ANamedToolIsCalledOnce) {
