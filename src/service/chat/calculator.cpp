@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/json_text.h"
 #include "service/chat/fraction.h"
 
 namespace notso {
@@ -164,7 +165,12 @@ class Parser {
   [[noreturn]] void stop(std::string_view what) {
     skip_spaces();
     if (at_ >= text_.size()) throw CalculatorError{"the expression ends too early"};
-    throw CalculatorError{fmt::format("{} '{}' at character {}", what, text_[at_], at_ + 1)};
+    const std::string_view sign = text_.substr(at_, utf8_length(text_.substr(at_)));
+    const auto before =
+        std::count_if(text_.begin(), text_.begin() + std::ptrdiff_t(at_),
+                      [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; });
+    throw CalculatorError{
+        fmt::format("{} '{}' at character {}", what, sign.empty() ? "\uFFFD" : sign, before + 1)};
   }
 
   void skip_spaces() {
@@ -185,7 +191,7 @@ class Parser {
     while (true) {
       if (take("+")) {
         result = add(result, product());
-      } else if (take("-")) {
+      } else if (take("-") || take("\u2212")) {
         result = add(result, negate(product()));
       } else {
         return result;
@@ -196,9 +202,9 @@ class Parser {
   Number product() {
     Number result = signed_operand();
     while (true) {
-      if (take("*")) {
+      if (take("*") || take("\u00D7") || take("\u00B7") || take("\u22C5")) {
         result = multiply(result, signed_operand());
-      } else if (take("/")) {
+      } else if (take("/") || take("\u00F7")) {
         result = divide(result, signed_operand());
       } else if (take("%")) {
         result = modulo(result, signed_operand());
@@ -212,7 +218,7 @@ class Parser {
   Number signed_operand() {
     if (++depth_ > kDepthMax) throw CalculatorError{"the expression is nested too deep"};
     Number result(0.0);
-    if (take("-")) {
+    if (take("-") || take("\u2212")) {
       result = negate(signed_operand());
     } else if (take("+")) {
       result = signed_operand();

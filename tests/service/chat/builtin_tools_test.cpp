@@ -47,6 +47,14 @@ TEST(Calculator, SignsAndPowersBindAsInMathematics) {
                  {"100 / 10 / 5", "2"}});
 }
 
+TEST(Calculator, SignsOfPrintedMathematicsAreRead) {
+  expect_values({{"3 \u00D7 4", "12"},
+                 {"3\u00B74", "12"},
+                 {"3 \u22C5 4", "12"},
+                 {"12 \u00F7 4", "3"},
+                 {"\u22123 \u2212 4", "-7"}});
+}
+
 TEST(Calculator, AModuloHasTheSignOfItsDivisor) {
   expect_values({{"7 % 3", "1"}, {"-7 % 3", "2"}, {"7 % -3", "-2"}, {"5.5 % 2", "1.5"}});
 }
@@ -99,7 +107,9 @@ TEST(Calculator, WhatIsWrongIsSaid) {
       {"sqrt(1, 2)", "takes one argument"},
       {"round(1, 99)", "0 to 30 decimals"},
       {"1,234", "unexpected ','"},
-      {"\xC3\x97", "unexpected"},
+      {"\u00D7", "unexpected '\u00D7' at character 1"},
+      {"3 \u00D7 4\u00B2", "unexpected '\u00B2' at character 6"},
+      {"3 \xC3", "unexpected '\uFFFD' at character 3"},
   };
   for (const auto& [expression, error] : cases) {
     const auto result = calculate(expression);
