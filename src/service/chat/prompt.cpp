@@ -35,13 +35,14 @@ std::tm local_now() {
 
 // Words that switch the reasoning mode in a system message must not do so from a tool's
 // description.
-std::string without_mode_switches(std::string text) {
-  for (const std::string_view word : {"/no_think", "/think"}) {
-    for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at)) {
-      text.insert(at + 1, 1, ' ');
-    }
+std::string without_mode_switches(std::string_view text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    out += text[at];
+    const std::string_view rest = text.substr(at);
+    if (rest.starts_with("/no_think") || rest.starts_with("/think")) out += ' ';
   }
-  return text;
+  return out;
 }
 
 // The output as one string with the trust of its parts.
