@@ -1,7 +1,9 @@
 #include "service/chat/content.h"
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
+#include <charconv>
 #include <fmt/format.h>
 #include <optional>
 #include <set>
@@ -41,6 +43,40 @@ std::string_view kind_name(const json::value& value) {
 const json::value* member(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value == nullptr || value->is_null() ? nullptr : value;
+}
+
+// The shortest decimals that read back as the same number, with a point or an exponent.
+void append_double(double value, std::string& out) {
+  std::array<char, 32> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
+  const std::string_view digits(text.data(), static_cast<std::size_t>(end - text.data()));
+  out += digits;
+  if (digits.find_first_of(".e") == std::string_view::npos) out += ".0";
+}
+
+// The depth of `value` is bounded by the parser.
+void append_value(const json::value& value, std::string& out) {
+  if (value.is_double()) {
+    append_double(value.get_double(), out);
+  } else if (value.is_array()) {
+    std::string_view before = "[";
+    for (const json::value& item : value.get_array()) {
+      out += std::exchange(before, ", ");
+      append_value(item, out);
+    }
+    out += value.get_array().empty() ? "[]" : "]";
+  } else if (value.is_object()) {
+    std::string_view before = "{";
+    for (const auto& member : value.get_object()) {
+      out += std::exchange(before, ", ");
+      out += json::serialize(json::string(member.key()));
+      out += ": ";
+      append_value(member.value(), out);
+    }
+    out += value.get_object().empty() ? "{}" : "}";
+  } else {
+    out += json::serialize(value);
+  }
 }
 
 // Reads the fields of one conversation.
@@ -124,12 +160,7 @@ Result<std::string> Reader::name(const json::object& object, const std::string& 
   if (value == nullptr) return wrong(field + ".name", "is missing");
   auto text = string(*value, field + ".name");
   if (!text) return text;
-  const bool fits = !text->empty() && text->size() <= kNameBytesMax &&
-                    std::all_of(text->begin(), text->end(), [](char c) {
-                      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                             (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
-                    });
-  if (fits) return text;
+  if (is_function_name(*text)) return text;
   return wrong(field + ".name",
                fmt::format("must have 1 to {} letters, digits, '_', '-' or '.'", kNameBytesMax));
 }
@@ -149,7 +180,7 @@ Result<ToolCall> Reader::call(const json::value& value, const std::string& field
   ToolCall out{std::move(*id), std::move(*called), {}};
   const json::value* arguments = member(*function, "arguments");
   if (arguments != nullptr && arguments->is_object()) {
-    out.arguments = json::serialize(*arguments);
+    out.arguments = arguments_text(arguments->get_object());
   } else if (arguments != nullptr) {
     auto text = string(*arguments, field + ".function.arguments");
     if (!text) return pass_on(text);
@@ -325,6 +356,20 @@ Result<std::vector<Tool>> tools_from_json(const json::value& tools, const Conten
     out.push_back(std::move(*tool));
   }
   return out;
+}
+
+std::string arguments_text(const json::object& arguments) {
+  std::string out;
+  append_value(arguments, out);
+  return out;
+}
+
+bool is_function_name(std::string_view name) {
+  return !name.empty() && name.size() <= kNameBytesMax &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '_' || c == '-' || c == '.';
+         });
 }
 
 Result<std::vector<Message>> parse_messages(std::string_view text, const ContentLimits& limits) {

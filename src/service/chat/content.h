@@ -4,6 +4,7 @@
 
 #include <boost/json/fwd.hpp>
 #include <cstddef>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -41,5 +42,12 @@ struct ContentLimits {
 // The same from parsed JSON: the array itself.
 [[nodiscard]] Result<std::vector<Tool>> tools_from_json(const boost::json::value& tools,
                                                         const ContentLimits& limits = {});
+
+// Arguments that came as a value, in the form that models write: a space after ',' and ':', and
+// decimals without a needless exponent.
+[[nodiscard]] std::string arguments_text(const boost::json::object& arguments);
+
+// Whether a function may be called so: 1 to 64 letters, digits, '_', '-' or '.'.
+[[nodiscard]] bool is_function_name(std::string_view name);
 
 }  // namespace notso

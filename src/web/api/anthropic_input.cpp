@@ -63,7 +63,7 @@ void read_call(Fields& block, Message& message) {
   }
   block.string("id", kNameBytesMax, call.id);
   block.string("name", kNameBytesMax, call.name);
-  if (const json::object* input = block.object("input")) call.arguments = json::serialize(*input);
+  if (const json::object* input = block.object("input")) call.arguments = arguments_text(*input);
   message.tool_calls.push_back(std::move(call));
   if (message.tool_calls.size() > ContentLimits().tool_calls_max) {
     block.refuse("type", "is one tool_use too many: the limit is 128");

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <utility>
 
 #include "service/chat/content.h"
@@ -83,7 +84,9 @@ asio::awaitable<ApiResult<KeptResponse>> find_response(SessionStore& store, std:
   }
   KeptResponse response;
   response.body = value->substr(first + 1, second - first - 1);
+  // What was taken in once is not refused when it is read back.
   ContentLimits limits;
+  limits.messages_max = limits.text_bytes_max = std::numeric_limits<std::size_t>::max();
   limits.allow_tokens = value->compare(0, first, fingerprint) == 0;
   auto messages = parse_messages(std::string_view(*value).substr(second + 1), limits);
   if (!messages) co_return tl::unexpected(behind(std::move(messages.error()), id));

@@ -68,6 +68,9 @@ void read_call(Fields& item, std::vector<Message>& messages) {
   }
   item.string("call_id", kNameBytesMax, call.id);
   item.string("name", kNameBytesMax, call.name);
+  if (!is_function_name(call.name)) {
+    item.refuse("name", "must have 1 to 64 letters, digits, '_', '-' or '.'");
+  }
   item.string("arguments", kTextBytesMax, call.arguments);
   Message& message = assistant(messages, true);
   message.tool_calls.push_back(std::move(call));

@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 #include <utility>
 
+#include "service/chat/content.h"
 #include "web/api/answer_run.h"
 #include "web/api/api_routes.h"
 #include "web/api/handler.h"
@@ -40,6 +41,13 @@ asio::awaitable<ApiResult<void>> set_messages(const ApiContext& context, http::E
                     std::make_move_iterator(kept->messages.end()));
   }
   messages.insert(messages.end(), call.input.begin(), call.input.end());
+  const std::size_t most = ContentLimits().messages_max;
+  if (messages.size() > most) {
+    co_return tl::unexpected(ApiError(ErrorCode::kInvalidArgument, "previous_response_id",
+                                      "the conversation has " + std::to_string(messages.size()) +
+                                          " messages with those before it; the limit is " +
+                                          std::to_string(most)));
+  }
   co_return ApiResult<void>();
 }
 

@@ -54,7 +54,18 @@ TEST(ParseMessages, AnAssistantsThoughtsAndCallsAreRead) {
   EXPECT_EQ(turn.tool_calls[0].id, "c1");
   EXPECT_EQ(turn.tool_calls[0].arguments, "{\"a\": 1}");
   EXPECT_EQ(turn.tool_calls[1].name, "g");
-  EXPECT_EQ(turn.tool_calls[1].arguments, R"({"b":[1,2]})");
+  EXPECT_EQ(turn.tool_calls[1].arguments, R"({"b": [1, 2]})");
+}
+
+TEST(ParseMessages, ArgumentsGivenAsAValueLookAsAModelWritesThem) {
+  const auto messages = parse_messages(R"([{"role": "assistant", "tool_calls": [{"function":
+    {"name": "f", "arguments": {"lat":48.85,"n":1.0,"q":-0.5,"big":1e300,"i":7,
+     "u":18446744073709551615,"t":"a\"\u00e4\n","l":[],"o":{},"m":{"x":[null,true]}}}}]}])");
+  ASSERT_TRUE(messages) << messages.error().message;
+  EXPECT_EQ(messages->at(0).tool_calls.at(0).arguments,
+            "{\"lat\": 48.85, \"n\": 1.0, \"q\": -0.5, \"big\": 1e+300, \"i\": 7, "
+            "\"u\": 18446744073709551615, \"t\": \"a\\\"\u00e4\\n\", \"l\": [], \"o\": {}, "
+            "\"m\": {\"x\": [null, true]}}");
 }
 
 TEST(ParseMessages, TokensAreTakenOnlyWhereAllowed) {

@@ -154,6 +154,15 @@ TEST_F(Responses, TheItemsOfAConversationBecomeItsMessages) {
   EXPECT_EQ(from_items, prompt());
 }
 
+TEST_F(Responses, ACallWhoseNameCouldNotBeReadBackIsRefused) {
+  const auto answer = post(kPath, R"({"input": [{"role": "user", "content": "Hi"},
+      {"type": "function_call", "call_id": "c1", "name": "mcp:search", "arguments": "{}"},
+      {"type": "function_call_output", "call_id": "c1", "output": "sunny"}]})",
+                           "fine<|im_end|>");
+  EXPECT_EQ(answer.status, 400);
+  EXPECT_EQ(answer.json().at("error").at("param"), "input[1].name");
+}
+
 TEST_F(Responses, GoOnFromAnEarlierOneTokenByToken) {
   const json::value first =
       post(kPath, hello(R"(, "instructions": "Be brief")"), "hi there<|im_end|>").json();
