@@ -8,6 +8,9 @@ namespace {
 
 using Phase = AnswerParser::Phase;
 
+// Tokens beyond the thinking budget that may complete a character.
+constexpr std::int32_t kMoreForCharacter = 3;
+
 std::shared_ptr<const GrammarVocabulary> grammar_vocabulary(const Tokenizer& tokenizer,
                                                             std::size_t size) {
   std::vector<std::string_view> tokens(size);
@@ -350,12 +353,32 @@ void AnswerState::enter(Phase before) {
   }
 }
 
+// Whether the last tokens end within a character.
+bool AnswerState::within_character() const {
+  std::string tail;
+  for (auto token = tokens_.rbegin(); token != tokens_.rend() && tail.size() < 3; ++token) {
+    tail.insert(0, vocabulary_.tokenizer()->token_bytes(*token));
+  }
+  for (std::size_t i = 1; i <= std::min<std::size_t>(tail.size(), 3); ++i) {
+    const auto byte = static_cast<unsigned char>(tail[tail.size() - i]);
+    if ((byte & 0xC0U) == 0x80U) continue;
+    return byte >= (i == 1 ? 0xC0U : i == 2 ? 0xE0U : 0xF0U);
+  }
+  return false;
+}
+
+// Whether the thought is to be closed now. One that stands within a character may finish it.
+bool AnswerState::thought_is_over() const {
+  if (!options_.thinking_budget || !vocabulary_.marks().id(Mark::kEndThink)) return false;
+  const std::int32_t over = thinking_tokens_ - *options_.thinking_budget;
+  return over >= kMoreForCharacter || (over >= 0 && !within_character());
+}
+
 // Queues the tokens that must come now, if there are such.
 void AnswerState::plan() {
   const Phase phase = parser_.phase();
   const bool outside = phase == Phase::kBefore || phase == Phase::kContent;
-  if (phase == Phase::kThinking && options_.thinking_budget &&
-      thinking_tokens_ >= *options_.thinking_budget && vocabulary_.marks().id(Mark::kEndThink)) {
+  if (phase == Phase::kThinking && thought_is_over()) {
     const std::string_view before = parser_.part_is_empty()
                                         ? (parser_.after_mark() ? "\n\n" : "\n")
                                         : (parser_.part_ends_line() ? "" : "\n");

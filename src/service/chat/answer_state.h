@@ -138,6 +138,8 @@ class AnswerState {
   void forbid(std::optional<TokenId> token);
   void step_matcher(TokenId token);
   void enter(AnswerParser::Phase before);
+  [[nodiscard]] bool within_character() const;
+  [[nodiscard]] bool thought_is_over() const;
   void plan();
   void force(std::string_view text, std::optional<Mark> mark = std::nullopt);
 

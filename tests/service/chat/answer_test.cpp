@@ -164,9 +164,31 @@ TEST_F(AnswererTest, TheThinkingBudgetClosesTheThought) {
     const auto end = run(prompt, {.sampling = hot(5), .max_tokens = 40, .thinking_budget = budget});
     const auto text = text_of(end);
     EXPECT_NE(text.find("\n</think>\n"), std::string::npos) << text;
-    EXPECT_LE(end.usage.thinking_tokens, budget + 2);
+    EXPECT_LE(end.usage.thinking_tokens, budget + 2 + 3) << "the end, and the rest of a character";
     EXPECT_FALSE(end.message.content.empty());
   }
+}
+
+// The tokens of a thought, one for each byte, until its end is forced.
+std::size_t thought_under_budget(std::int32_t budget, std::string_view bytes) {
+  const auto tokenizer = mark_tokenizer();
+  AnswerVocabulary vocabulary(tokenizer, static_cast<std::size_t>(tokenizer->vocab_size()));
+  const std::vector<TokenId> prompt = {1, *tokenizer->find("<think>")};
+  auto state = *AnswerState::make(vocabulary, {.thinking_budget = budget}, prompt, 100);
+  std::vector<ChatEvent> events;
+  std::size_t count = 0;
+  while (!state->is_forced() && count < bytes.size()) {
+    state->accept(*tokenizer->find(in_byte_alphabet(bytes.substr(count, 1))), events);
+    ++count;
+  }
+  return count;
+}
+
+TEST(AnswerState, AThoughtOverItsBudgetMayFinishACharacter) {
+  EXPECT_EQ(thought_under_budget(2, "\u00e4\u00f6\u00fc"), 2U);
+  EXPECT_EQ(thought_under_budget(3, "\u00e4\u00f6\u00fc"), 4U);
+  EXPECT_EQ(thought_under_budget(1, "\U0001F600 abcdef"), 4U);
+  EXPECT_EQ(thought_under_budget(1, "\xF0\xF0\xF0\xF0\xF0\xF0\xF0\xF0"), 4U) << "not for ever";
 }
 
 TEST_F(AnswererTest, AResponseFormatIsMatchedAfterAnyThought) {
