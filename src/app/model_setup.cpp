@@ -142,7 +142,7 @@ Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progre
   flags.path = *path;
   auto file = GgufFile::open(flags.path);
   if (!file) return pass_on(file);
-  // An unsuitable file is refused before anything is packed.
+  // An unsuitable file or vocabulary is refused before anything is packed.
   const auto config = smollm3::read_config(**file);
   if (!config) return tl::unexpected(config.error());
   auto tokenizer = std::async(std::launch::async, [&] {
@@ -157,17 +157,17 @@ Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progre
   if (options.context == 0) options.context = fitting_context(*config, **backend, options, plan);
   options.max_rows = plan.max_rows;
   options.max_outputs = plan.max_outputs;
-  auto model = smollm3::Model::load(*file, **backend, options, progress);
-  LoadedModel loaded;
   auto vocabulary = tokenizer.get();
   if (!vocabulary) return pass_on(vocabulary);
-  if (!model) return pass_on(model);
-  if ((*vocabulary)->vocab_size() > (*model)->config().vocab) {
+  if ((*vocabulary)->vocab_size() > config->vocab) {
     return fail(ErrorCode::kInvalidArgument,
                 flags.path + ": the vocabulary has " + std::to_string((*vocabulary)->vocab_size()) +
-                    " tokens, but the model only " + std::to_string((*model)->config().vocab) +
+                    " tokens, but the model only " + std::to_string(config->vocab) +
                     "; get the file again");
   }
+  auto model = smollm3::Model::load(*file, **backend, options, progress);
+  if (!model) return pass_on(model);
+  LoadedModel loaded;
   loaded.file = std::move(*file);
   loaded.tokenizer = std::move(*vocabulary);
   loaded.backend = std::move(*backend);

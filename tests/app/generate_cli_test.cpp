@@ -7,6 +7,7 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <iterator>
 
 #include "app/program.h"
 #include "ml/core/gguf/gguf_bytes.h"
@@ -109,6 +110,17 @@ TEST_F(ModelCommands, AFileOfAnotherArchitectureIsNamed) {
       text_file(Bytes().header(0, 1).key("general.architecture", 8).string("llama").done());
   expect_failure(run_program(NOTSO_PROGRAM, {"generate", "-m", other, "--prompt", "x"}),
                  "its architecture is 'llama', but notso runs SmolLM3 only");
+}
+
+TEST_F(ModelCommands, AnUnsuitableVocabularyIsRefusedBeforeWeightsArePacked) {
+  std::ifstream in(model(), std::ios::binary);
+  std::string bytes(std::istreambuf_iterator<char>(in), {});
+  const std::size_t at = bytes.find("smaug-bpe");
+  ASSERT_NE(at, std::string::npos);
+  const std::string other = text_file(bytes.replace(at, 5, "other"));
+  expect_failure(run_program(NOTSO_PROGRAM, {"generate", "-m", other, "--prompt", "x"}),
+                 "the pre-tokeniser 'other-bpe'");
+  EXPECT_FALSE(fs::exists(folder_ / "cache"));
 }
 
 TEST_F(ModelCommands, AnEmptyPromptIsRefused) {
