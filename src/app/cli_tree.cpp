@@ -42,6 +42,7 @@ CliOption read_option(const CLI::Option& option) {
   if (read.value.empty()) read.value = "VALUE";
   read.kind = read.choices.empty() ? kind_of(read.value) : ValueKind::kChoice;
   if (read.kind == ValueKind::kText) read.kind = kind_of(type.substr(0, type.find(':')));
+  if (read.kind == ValueKind::kModel && read.names.empty()) read.kind = ValueKind::kHeldModel;
   return read;
 }
 

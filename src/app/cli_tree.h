@@ -11,8 +11,9 @@ class App;
 
 namespace notso {
 
-// What the value of an option or an argument is, as far as a shell can help with it.
-enum class ValueKind { kNone, kText, kFile, kFolder, kModel, kChoice };
+// What the value of an option or an argument is, as far as a shell can help with it. A model may be
+// named or be a file; a held one is in the models folder and has a name only.
+enum class ValueKind { kNone, kText, kFile, kFolder, kModel, kHeldModel, kChoice };
 
 // One option ("--ctx") or argument ("FILE").
 struct CliOption {

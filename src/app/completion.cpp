@@ -50,6 +50,8 @@ std::string bash_value(const CliOption& option) {
       return "_notso_files -d";
     case ValueKind::kModel:
       return std::string("_notso_words \"$(") + kModelNames + ")\"; _notso_files -f";
+    case ValueKind::kHeldModel:
+      return std::string("_notso_words \"$(") + kModelNames + ")\"";
     case ValueKind::kChoice:
       return "_notso_words " + quoted(joined(option.choices, " "));
     default:
@@ -117,6 +119,8 @@ std::string zsh_action(const CliOption& option) {
       return "_files -/";
     case ValueKind::kModel:
       return "_notso_models";
+    case ValueKind::kHeldModel:
+      return "_notso_held_models";
     case ValueKind::kChoice:
       return std::string("(").append(joined(option.choices, " ")) + ")";
     default:
@@ -177,6 +181,8 @@ std::string fish_value(const CliOption& option) {
       return " -x -a '(__fish_complete_directories)'";
     case ValueKind::kModel:
       return std::string(" -r -F -a '(") + kModelNames + ")'";
+    case ValueKind::kHeldModel:
+      return std::string(" -x -a '(") + kModelNames + ")'";
     case ValueKind::kChoice:
       return " -x -a " + quoted(joined(option.choices, " "));
     default:
@@ -225,8 +231,9 @@ std::string bash_completion(const CliCommand& root) {
 std::string zsh_completion(const CliCommand& root) {
   std::string out =
       "#compdef notso\n# zsh completion for notso; made by 'notso completion zsh'.\n\n"
-      "_notso_models() {\n  local -a names=(${(f)\"$(" +
-      std::string(kModelNames) + ")\"})\n  _alternative 'models:model:compadd -a names' " +
+      "_notso_held_models() {\n  local -a names=(${(f)\"$(" +
+      std::string(kModelNames) + ")\"})\n  compadd -a names\n}\n" +
+      "_notso_models() {\n  _alternative 'models:model:_notso_held_models' " +
       "'files:file:_files'\n}\n\n";
   walk(root, "", [&](const CliCommand& command, const std::string& path) {
     out += zsh_function(command, path);

@@ -50,6 +50,8 @@ def test_bash(script):
         open(os.path.join(folder, "with space.gguf"), "w").close()
         words = complete("notso", "inspect", folder + "/w")
         expect(words, [folder + "/with", "space.gguf"])
+        # What 'rm' takes is a name, never a file that lies here.
+        expect(complete("notso", "rm", folder + "/w"), [], [folder + "/with"])
 
 
 def test_zsh(script):
@@ -57,7 +59,8 @@ def test_zsh(script):
     # The functions must load into the real completion system.
     out = run(["zsh", "-f", "-c", "autoload -U compinit; compinit -u -D; "
                f"source {script}; print -l ${{(k)functions}}; print $_comps[notso]"])
-    expect(out.split("\n"), ["_notso", "_notso_pull_command", "_notso_models"])
+    expect(out.split("\n"), ["_notso", "_notso_pull_command", "_notso_models",
+                             "_notso_held_models"])
 
 
 def test_fish(script):
