@@ -142,7 +142,8 @@ class LoadResult {
 void announce(const ServerApp& app) {
   const std::string model = app.model_line();
   log_info("ready", {{"url", app.url()}, {"model", model.empty() ? "none" : model}});
-  // A server goes on and ends well without anybody who reads this, so not by stdio, which main asks.
+  // A server goes on and ends well without anybody who reads this, so not by stdio, which main
+  // asks.
   const std::string line = "notso is ready: " + app.url() + "\n";
   static_cast<void>(write(STDOUT_FILENO, line.data(), line.size()) < 0);
   notify_service_manager("READY=1\nSTATUS=serving at " + app.url());
