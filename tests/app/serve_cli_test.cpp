@@ -236,6 +236,8 @@ TEST_F(Serve, SignsABrowserInWithAKey) {
   for (int i = 0; i < 10; ++i) {
     EXPECT_THAT(server.fetch("GET", "/login"), HasSubstr("<form method=\"post\""));
   }
+  // With "no-referrer" browsers would post the form with "Origin: null".
+  EXPECT_THAT(server.fetch("GET", "/login"), HasSubstr("Referrer-Policy: same-origin\r\n"));
   EXPECT_THAT(server.fetch("POST", "/login", "key=notso-wrong"),
               AllOf(StartsWith("HTTP/1.1 401 "), Not(HasSubstr("Set-Cookie"))));
   const std::string answer = server.fetch("POST", "/login", "x=1&key=+" + key);

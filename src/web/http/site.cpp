@@ -137,8 +137,11 @@ bool Site::is_ours(const Authority& authority, bool secure) const {
 
 Origin Site::judge(const Request& request, const Authority& host) const {
   const auto text = request.header("origin");
+  const auto fetch_site = request.header("sec-fetch-site");
+  // No page can write this header, and it holds where Origin is "null" (a page that says nothing of
+  // itself) or where a proxy has changed the scheme.
+  if (text && fetch_site == "same-origin") return Origin::kSame;
   if (!text) {
-    const auto fetch_site = request.header("sec-fetch-site");
     const bool foreign = fetch_site && *fetch_site != "same-origin" && *fetch_site != "none";
     return foreign ? Origin::kForeign : Origin::kNone;
   }

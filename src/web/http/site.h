@@ -45,8 +45,8 @@ class Site {
   // names, and any IP address where the server listens on all (rebinding needs a name).
   [[nodiscard]] bool is_ours(const Authority& authority, bool secure) const;
 
-  // Judges a request by Origin, and where that is missing by Sec-Fetch-Site. `host` is the
-  // request's own authority.
+  // Judges a request by Origin, and where that is missing by Sec-Fetch-Site; a browser that says
+  // "same-origin" there is believed. `host` is the request's own authority.
   [[nodiscard]] Origin judge(const Request& request, const Authority& host) const;
 
   // Whether pages of other origins may call at all, so that answers depend on Origin.

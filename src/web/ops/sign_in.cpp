@@ -57,7 +57,8 @@ http::Response html_response(int status, std::string body) {
            {"Content-Security-Policy",
             "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; "
             "frame-ancestors 'none'"},
-           {"Referrer-Policy", "no-referrer"}},
+           // Without a referrer, browsers would hide the form's origin, too.
+           {"Referrer-Policy", "same-origin"}},
           std::move(body)};
 }
 

@@ -64,11 +64,22 @@ export class ModelServer extends PageServer {
     return ['-m', model];
   }
 
+  get environment() {
+    return { ...process.env, HOME: this.folder, XDG_CACHE_HOME: this.folder,
+      XDG_CONFIG_HOME: this.folder, XDG_STATE_HOME: this.folder, NOTSO_HOME: this.folder };
+  }
+
+  // Makes an API key. The server asks for keys if there is one when it starts.
+  addKey(name) {
+    const said = execFileSync(process.env.NOTSO, ['key', 'add', name],
+      { env: this.environment, stdio: ['ignore', 'pipe', 'ignore'] });
+    return String(said).trim().split('\n')[0];
+  }
+
   async start() {
     this.process = spawn(process.env.NOTSO, ['serve', ...this.model(), '--port', String(this.port),
       '--sessions', join(this.folder, 'chats.db'), '--no-kv-on-disk', '--rate-limit', '0'], {
-      stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, HOME: this.folder,
-        XDG_CACHE_HOME: this.folder, XDG_CONFIG_HOME: this.folder, NOTSO_HOME: this.folder } });
+      stdio: ['ignore', 'pipe', 'ignore'], env: this.environment });
     this.url = await new Promise((resolve, reject) => {
       let text = '';
       this.process.stdout.on('data', (bytes) => {

@@ -75,6 +75,16 @@ TEST(Site, WithoutOriginTheBrowsersWordOnTheSiteCounts) {
   EXPECT_EQ(judge(site, {{"Sec-Fetch-Site", "cross-site"}}), Origin::kForeign);
 }
 
+TEST(Site, ABrowsersWordForTheSameOriginCountsWhateverOriginSays) {
+  const Site site = make_site("127.0.0.1");
+  for (const char* origin : {"null", "https://localhost:3000"}) {
+    EXPECT_EQ(judge(site, {{"Origin", origin}, {"Sec-Fetch-Site", "same-origin"}}), Origin::kSame);
+    for (const char* word : {"same-site", "cross-site", "none"}) {
+      EXPECT_EQ(judge(site, {{"Origin", origin}, {"Sec-Fetch-Site", word}}), Origin::kForeign);
+    }
+  }
+}
+
 TEST(Site, ListedOriginsMayCall) {
   const Site site = make_site("127.0.0.1", {}, {"https://app.example.com"});
   EXPECT_EQ(judge(site, {{"Origin", "https://app.example.com"}}), Origin::kListed);
