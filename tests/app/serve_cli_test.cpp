@@ -232,7 +232,7 @@ TEST_F(Serve, SignsABrowserInWithAKey) {
   ServerProcess server(flags());
   ASSERT_TRUE(server.wait_ready());
   EXPECT_THAT(server.fetch("GET", "/metrics", "", "Accept: text/html\r\n"),
-              AllOf(StartsWith("HTTP/1.1 303 "), HasSubstr("Location: /login\r\n")));
+              AllOf(StartsWith("HTTP/1.1 303 "), HasSubstr("Location: /login?to=/metrics\r\n")));
   for (int i = 0; i < 10; ++i) {
     EXPECT_THAT(server.fetch("GET", "/login"), HasSubstr("<form method=\"post\""));
   }
@@ -240,13 +240,23 @@ TEST_F(Serve, SignsABrowserInWithAKey) {
   EXPECT_THAT(server.fetch("GET", "/login"), HasSubstr("Referrer-Policy: same-origin\r\n"));
   EXPECT_THAT(server.fetch("POST", "/login", "key=notso-wrong"),
               AllOf(StartsWith("HTTP/1.1 401 "), Not(HasSubstr("Set-Cookie"))));
-  const std::string answer = server.fetch("POST", "/login", "x=1&key=+" + key);
-  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 303 "), Not(HasSubstr(key))));
+  const std::string answer =
+      server.fetch("POST", "/login?to=/chats/a%2520b%3Fat%3D1", "x=1&key=+" + key);
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 303 "), Not(HasSubstr(key)),
+                            HasSubstr("Location: /chats/a%20b?at=1\r\n")));
   const std::size_t at = answer.find("Set-Cookie: ");
   ASSERT_NE(at, std::string::npos);
   const std::string cookie = answer.substr(at + 12, answer.find(';', at) - at - 12);
   EXPECT_THAT(server.fetch("GET", "/metrics", "", "Cookie: " + cookie + "\r\n"),
               StartsWith("HTTP/1.1 200 "));
+  // Who is signed in is led on, but never to another site.
+  for (const char* to : {"//evil.example", "https://evil.example", "/%255Cevil.example",
+                         "/%09/evil.example", "/%5Cevil.example", "evil.example"}) {
+    EXPECT_THAT(
+        server.fetch("GET", std::string("/login?to=") + to, "", "Cookie: " + cookie + "\r\n"),
+        AllOf(StartsWith("HTTP/1.1 303 "), HasSubstr("Location: /\r\n")))
+        << to;
+  }
 }
 
 TEST_F(Serve, LimitsTheRateOfRequests) {

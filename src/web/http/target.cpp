@@ -83,6 +83,23 @@ Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
   return result;
 }
 
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view kPlain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string result;
+  result.reserve(text.size());
+  for (const char c : text) {
+    if (kPlain.find(c) != std::string_view::npos) {
+      result += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    result += {'%', kDigits[byte / 16], kDigits[byte % 16]};
+  }
+  return result;
+}
+
 Result<Target> parse_target(std::string_view text) {
   Target target;
   if (text == "*") {

@@ -28,4 +28,7 @@ Result<Target> parse_target(std::string_view text);
 // Decodes %XX, and '+' as a space where `plus_is_space`. Fails on an incomplete or wrong %XX.
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space);
 
+// The reverse, for a part of a target: everything is %XX but letters, digits, "-._~" and '/'.
+std::string percent_encode(std::string_view text);
+
 }  // namespace notso::http

@@ -6,6 +6,7 @@
 
 #include "service/access/rate_client.h"
 #include "web/http/form.h"
+#include "web/http/target.h"
 
 namespace notso::ops {
 namespace {
@@ -49,9 +50,19 @@ bool is_navigation(const http::Request& request) {
          accepted.find("text/event-stream") == std::string_view::npos;
 }
 
+// The sign-in page, told where to lead on to.
+std::string sign_in_address(const std::string& sign_in_path, const http::Request& request) {
+  std::string to = http::percent_encode(request.path);
+  if (!request.query.empty()) to += "?" + request.query;
+  return to == "/" ? sign_in_path : sign_in_path + "?to=" + http::percent_encode(to);
+}
+
 http::Response refuse_stranger(const GateParts& parts, const http::Request& request) {
   if (!parts.sign_in_path.empty() && is_navigation(request)) {
-    return {303, {{"Location", parts.sign_in_path}, {"Cache-Control", "no-store"}}, ""};
+    return {
+        303,
+        {{"Location", sign_in_address(parts.sign_in_path, request)}, {"Cache-Control", "no-store"}},
+        ""};
   }
   http::Response response = parts.error(
       request, 401,
@@ -83,9 +94,11 @@ std::optional<http::Response> check_rate(const GateParts& parts, const http::Req
   return std::nullopt;
 }
 
+// Lax: links from other sites come signed in. What they cannot do is to post, and the server
+// refuses that by Origin, too.
 std::string cookie_text(std::string_view value, bool secure) {
   return std::string(kSignInCookie) + "=" + std::string(value) +
-         "; Path=/; HttpOnly; SameSite=Strict" + (secure ? "; Secure" : "");
+         "; Path=/; HttpOnly; SameSite=Lax" + (secure ? "; Secure" : "");
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ struct GateParts {
   RateLimiter& tokens;  // charged elsewhere, as tokens are generated
   // The site's error answers (ServerHooks::error).
   std::function<http::Response(const http::Request&, int status, const std::string& message)> error;
-  // Where a browser that opens a page is sent instead of a bare 401; "": nowhere.
+  // Where a browser that opens a page is sent instead of a bare 401, with the page as the parameter
+  // `to`; "": nowhere.
   std::string sign_in_path;
 };
 
@@ -34,7 +35,7 @@ struct GateParts {
 [[nodiscard]] http::Gate make_gate(GateParts parts);
 
 // The Set-Cookie value that signs a browser in with `key`, and the one that signs it out. The
-// cookie is not readable by scripts and not sent from other sites.
+// cookie is not readable by scripts; from other sites only links bring it along.
 [[nodiscard]] std::string sign_in_cookie(std::string_view key, bool secure);
 [[nodiscard]] std::string sign_out_cookie(bool secure);
 

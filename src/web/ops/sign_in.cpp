@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "web/http/form.h"
+#include "web/http/target.h"
 #include "web/ops/gate.h"
 
 namespace notso::ops {
@@ -34,12 +35,15 @@ button:active{box-shadow:inset 3px 3px 6px var(--shade),inset -3px -3px 6px var(
 :focus-visible{outline:3px solid var(--accent);outline-offset:2px}
 )";
 
-std::string page(const char* problem) {
+std::string page(const http::Request& request, const char* problem) {
+  std::string action = kSignInPath;
+  if (const auto to = request.parameter("to")) action += "?to=" + http::percent_encode(*to);
   std::string html =
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
       "<title>Sign in - notso</title><link rel=\"stylesheet\" href=\"/login.css\"></head>\n"
-      "<body><main><form method=\"post\" action=\"/login\"><h1>Sign in to notso</h1>";
+      "<body><main><form method=\"post\" action=\"" +
+      action + "\"><h1>Sign in to notso</h1>";
   if (problem[0] != '\0') {
     html += std::string("<p class=\"error\" role=\"alert\">") + problem + "</p>";
   }
@@ -64,8 +68,8 @@ http::Response html_response(int status, std::string body) {
 
 http::Response style_response() { return {200, {{"Content-Type", "text/css"}}, kStyle}; }
 
-http::Response redirect(const char* to, std::string cookie = "") {
-  http::Response response{303, {{"Location", to}, {"Cache-Control", "no-store"}}, ""};
+http::Response redirect(std::string to, std::string cookie = "") {
+  http::Response response{303, {{"Location", std::move(to)}, {"Cache-Control", "no-store"}}, ""};
   if (!cookie.empty()) response.headers.push_back({"Set-Cookie", std::move(cookie)});
   return response;
 }
@@ -78,17 +82,26 @@ std::string posted_key(std::string_view body) {
   return key.substr(first, key.find_last_not_of(" \t\r\n") - first + 1);
 }
 
-http::Response ask_for_key(const KeyRing& keys) {
-  return keys.closed() ? html_response(200, page("")) : redirect("/");
+// Where to lead on to: the page that was asked for at first. A target that begins with '/' and is
+// as strict as a request's, so without "//", cannot lead to another site.
+std::string next_page(const http::Request& request) {
+  const std::string_view to = request.parameter("to").value_or("/");
+  return to.starts_with('/') && http::parse_target(to) ? std::string(to) : "/";
+}
+
+http::Response ask_for_key(const KeyRing& keys, const http::Request& request) {
+  const bool needs_key = keys.closed() && request.principal.empty();
+  return needs_key ? html_response(200, page(request, "")) : redirect(next_page(request));
 }
 
 http::Response sign_in(const KeyRing& keys, const http::Request& request) {
-  if (!keys.closed()) return redirect("/");
+  if (!keys.closed()) return redirect(next_page(request));
   const std::string key = posted_key(request.body);
   if (!keys.find_key(key)) {
-    return html_response(401, page("This is not a key of this server. Ask whoever runs it."));
+    return html_response(401,
+                         page(request, "This is not a key of this server. Ask whoever runs it."));
   }
-  return redirect("/", sign_in_cookie(key, request.secure));
+  return redirect(next_page(request), sign_in_cookie(key, request.secure));
 }
 
 }  // namespace
@@ -100,7 +113,7 @@ void add_sign_in_routes(http::Router& router, const KeyRing& keys) {
   router.add(
       "GET", kSignInPath,
       [&keys](http::Exchange& exchange) -> boost::asio::awaitable<void> {
-        co_await exchange.respond(ask_for_key(keys));
+        co_await exchange.respond(ask_for_key(keys, exchange.request()));
       },
       open);
   router.add(

@@ -59,6 +59,7 @@ asio::awaitable<void> get_settings(Ui& ui, http::Exchange& exchange) {
   const std::string owner = request.principal;
   const SessionId id = parameter(request, "chat");
   Dict variables = common_variables(ui, request);
+  variables.set("signed_in", Value::boolean(!owner.empty()));
   if (id.empty()) {
     const TurnSettings settings = co_await default_settings(ui, owner);
     variables.set("settings", settings_value(settings));

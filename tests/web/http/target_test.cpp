@@ -43,6 +43,14 @@ TEST(Target, NamesWithDotsAreNames) {
   }
 }
 
+TEST(Target, WhatIsPercentEncodedDecodesToItself) {
+  EXPECT_EQ(percent_encode("/a-b_c.~9"), "/a-b_c.~9");
+  EXPECT_EQ(percent_encode("/\xC3\xA4 ?&=%+\""), "/%C3%A4%20%3F%26%3D%25%2B%22");
+  std::string bytes;
+  for (int byte = 0; byte < 256; ++byte) bytes += static_cast<char>(byte);
+  EXPECT_EQ(percent_decode(percent_encode(bytes), true).value(), bytes);
+}
+
 TEST(Target, TooManyParametersAreRefused) {
   std::string text = "/?";
   for (int i = 0; i < 101; ++i) text += "a&";

@@ -107,7 +107,7 @@ TEST_F(GateTest, ARouteThatIsOpenNeedsNoKeyButKnowsOne) {
 TEST_F(GateTest, TheSignInCookiePassesAndHoldsNoKey) {
   close();
   const std::string cookie = sign_in_cookie(key_, true);
-  EXPECT_THAT(cookie, HasSubstr("; HttpOnly; SameSite=Strict; Secure"));
+  EXPECT_THAT(cookie, HasSubstr("; HttpOnly; SameSite=Lax; Secure"));
   EXPECT_THAT(cookie, Not(HasSubstr(key_)));
   const std::string pair = cookie.substr(0, cookie.find(';'));
   EXPECT_EQ(ask("GET", {{"Cookie", "theme=dark; " + pair}}), 0);
@@ -120,7 +120,7 @@ TEST_F(GateTest, ABrowserIsSentToTheSignInPage) {
   close();
   sign_in_path_ = "/login";
   EXPECT_EQ(ask("GET", {{"Accept", "text/html,*/*"}}), 303);
-  EXPECT_EQ(header("Location"), "/login");
+  EXPECT_EQ(header("Location"), "/login?to=/v1/chat/completions");
   EXPECT_EQ(ask("GET", {{"Accept", "application/json"}}), 401);
   EXPECT_EQ(ask("POST", {{"Accept", "text/html"}}), 401);
 }
