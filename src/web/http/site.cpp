@@ -106,6 +106,7 @@ Result<Site> Site::create(const std::string& bound_host, std::uint16_t port,
   site.bound_host_ = lower_case(bound_host);
   const auto bound = address_of(bound_host);
   if (bound) site.bound_host_ = bound->to_string();
+  site.on_loopback_ = bound && bound->is_loopback();
   site.all_addresses_ = bound && bound->is_unspecified();
   site.any_port_ = site.all_addresses_ || behind_proxy;
   site.port_ = port;
@@ -130,9 +131,9 @@ bool Site::is_ours(const Authority& authority, bool secure) const {
   for (const Authority& host : hosts_) {
     if (host.host == authority.host && (host.port == 0 || host.port == port)) return true;
   }
-  if (!any_port_ && port != port_) return false;
-  return is_loopback(authority) || authority.host == bound_host_ ||
-         (all_addresses_ && authority.address);
+  const bool loopback = is_loopback(authority);
+  if (port != port_ && !any_port_ && !(loopback && on_loopback_)) return false;
+  return loopback || authority.host == bound_host_ || (all_addresses_ && authority.address);
 }
 
 Origin Site::judge(const Request& request, const Authority& host) const {

@@ -42,7 +42,8 @@ class Site {
                              const std::vector<std::string>& origins, bool behind_proxy);
 
   // Whether Host may be this: loopback's names and the bound address with our port, configured
-  // names, and any IP address where the server listens on all (rebinding needs a name).
+  // names, and any IP address where the server listens on all (rebinding needs a name). A server
+  // on loopback takes loopback's names with any port: that of a tunnel is not ours to know.
   [[nodiscard]] bool is_ours(const Authority& authority, bool secure) const;
 
   // Judges a request by Origin, and where that is missing by Sec-Fetch-Site; a browser that says
@@ -58,6 +59,7 @@ class Site {
   std::string bound_host_;
   std::uint16_t port_ = 0;
   bool all_addresses_ = false;
+  bool on_loopback_ = false;
   bool any_port_ = false;  // forwarded by a proxy or a container: the port is not ours to know
 };
 

@@ -127,7 +127,7 @@ std::vector<Hostile> names() {
       {"foreign_host_our_port", line + "Host: evil.example:@\r\n\r\n", 403},
       {"foreign_address", line + "Host: 192.0.2.7:@\r\n\r\n", 403},
       {"rebound_name", line + "Host: 127.0.0.1.evil.example:@\r\n\r\n", 403},
-      {"other_port", line + "Host: localhost:1\r\n\r\n", 403},
+      {"foreign_name_other_port", line + "Host: evil.example:1\r\n\r\n", 403},
       {"port_overflow", line + "Host: localhost:65537\r\n\r\n", 400},
       {"port_word", line + "Host: localhost:http\r\n\r\n", 400},
       {"absolute_foreign", "GET http://evil.example/health HTTP/1.1\r\n" + kHost + "\r\n", 400},

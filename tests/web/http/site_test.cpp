@@ -15,16 +15,24 @@ bool is_ours(const Site& site, std::string_view host, bool secure = false) {
   return authority && site.is_ours(*authority, secure);
 }
 
-TEST(Site, LoopbacksNamesAreOursWithOurPort) {
+TEST(Site, OnLoopbackItsNamesAreOursWithAnyPort) {
   const Site site = make_site("127.0.0.1");
-  for (const char* host :
-       {"localhost:3000", "LocalHost:3000", "127.0.0.1:3000", "[::1]:3000", "127.1.2.3:3000"}) {
+  for (const char* host : {"localhost:3000", "LocalHost:3000", "127.0.0.1:3000", "[::1]:3000",
+                           "127.1.2.3:3000", "localhost", "localhost:8080", "127.0.0.1:8080"}) {
     EXPECT_TRUE(is_ours(site, host)) << host;
   }
-  for (const char* host : {"localhost", "localhost:3001", "example.com:3000", "10.0.0.1:3000",
-                           "localhost.example.com:3000", "[2001:db8::1]:3000"}) {
+  for (const char* host : {"example.com:3000", "10.0.0.1:3000", "localhost.example.com:3000",
+                           "[2001:db8::1]:3000", "0.0.0.0:3000"}) {
     EXPECT_FALSE(is_ours(site, host)) << host;
   }
+}
+
+TEST(Site, OnAnotherAddressThePortMustBeOurs) {
+  const Site site = make_site("192.168.1.5");
+  EXPECT_TRUE(is_ours(site, "192.168.1.5:3000"));
+  EXPECT_TRUE(is_ours(site, "localhost:3000"));
+  EXPECT_FALSE(is_ours(site, "192.168.1.5:8080"));
+  EXPECT_FALSE(is_ours(site, "localhost:8080"));
 }
 
 TEST(Site, AServerOnAllAddressesTakesAnyAddressButNoName) {
