@@ -44,7 +44,10 @@ http::ServerOptions server_options(const Settings& settings, int inherited_socke
   options.tls = {settings.tls_certificate, settings.tls_key};
   options.hosts = settings.allowed_hosts;
   options.origins = settings.cors_origins;
-  options.behind_proxy = settings.behind_proxy;
+  options.proxies = settings.trusted_proxies;
+  if (settings.behind_proxy) {
+    options.proxies.insert(options.proxies.end(), {"127.0.0.0/8", "::1"});
+  }
   return options;
 }
 

@@ -36,6 +36,7 @@ struct Settings {
   std::vector<std::string> allowed_hosts;
   std::vector<std::string> cors_origins;
   bool behind_proxy = false;
+  std::vector<std::string> trusted_proxies;
   std::string tls_certificate;
   std::string tls_key;
   std::int64_t connections_max = 4096;

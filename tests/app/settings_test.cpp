@@ -135,10 +135,12 @@ TEST_F(SettingsTest, EveryTypeOfValueIsRead) {
 
 TEST_F(SettingsTest, AListComesFromSeveralFlagsOrFromCommas) {
   flags_["server.allowed_hosts"] = {"a.example", "b.example"};
+  variables_["NOTSO_TRUSTED_PROXY"] = "172.17.0.1,10.0.0.0/8";
   variables_["NOTSO_CORS_ORIGIN"] = "https://a.example, https://b.example";
   const auto resolved = resolve();
   ASSERT_TRUE(resolved) << resolved.error().message;
   EXPECT_THAT(resolved->settings.allowed_hosts, ElementsAre("a.example", "b.example"));
+  EXPECT_THAT(resolved->settings.trusted_proxies, ElementsAre("172.17.0.1", "10.0.0.0/8"));
   EXPECT_THAT(resolved->settings.cors_origins,
               ElementsAre("https://a.example", "https://b.example"));
 }

@@ -51,7 +51,7 @@ Connection::Connection(std::shared_ptr<ServerState> state, asio::ip::tcp::socket
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
   remote_ = address.to_string();
-  remote_is_loopback_ = address.is_loopback();
+  from_proxy_ = state_->proxies.contains(address);
 }
 
 Connection::~Connection() {

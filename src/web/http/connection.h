@@ -41,7 +41,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] bool secure() const { return tls_.has_value(); }
   // The client's address; "" if it went before it was asked.
   [[nodiscard]] const std::string& remote() const { return remote_; }
-  [[nodiscard]] bool remote_is_loopback() const { return remote_is_loopback_; }
+  [[nodiscard]] bool from_proxy() const { return from_proxy_; }
   [[nodiscard]] std::uint64_t bytes_sent() const { return bytes_sent_; }
 
   // Does TLS's handshake, if there is TLS. A client that speaks plain HTTP to it is told so.
@@ -96,7 +96,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::shared_ptr<boost::asio::ssl::context> tls_context_;
   std::optional<boost::asio::ssl::stream<boost::asio::ip::tcp::socket&>> tls_;
   std::string remote_;
-  bool remote_is_loopback_ = false;
+  bool from_proxy_ = false;  // one that is believed
 
   std::array<char, 4096> incoming_;
   std::string buffer_;

@@ -143,7 +143,7 @@ std::optional<Response> OneRequest::check() {
   exchange_.options.http11 = head.http11;
   exchange_.options.keep_alive = head.keep_alive;
   exchange_.options.head_only = request_.method == "HEAD";
-  if (state_.options.behind_proxy && connection_.remote_is_loopback()) forwarded_by_proxy();
+  if (connection_.from_proxy()) forwarded_by_proxy();
   if (auto response = check_target()) return response;
   if (auto response = check_origin()) return response;
   if (state_.draining) {
@@ -180,8 +180,8 @@ std::optional<Response> OneRequest::check_host(const Target& target) {
     }
   }
   if (state_.site.is_ours(host_, request_.secure)) return std::nullopt;
-  return error(403, fmt::format("'{}' is not a name of this server; if it should be, add it to the "
-                                "configured hosts.",
+  return error(403, fmt::format("'{}' is not a name of this server; if it should be, add it to "
+                                "server.allowed_hosts (--allow-host NAME).",
                                 escape_for_log(*header)));
 }
 
@@ -197,7 +197,9 @@ std::optional<Response> OneRequest::check_origin() {
   const bool changes_state =
       !is_safe(request_.method) && (match_.handler == nullptr || match_.options.changes_state);
   if (origin_ != Origin::kForeign || !changes_state) return std::nullopt;
-  return error(403, "Pages of other sites may not do this; their origin can be configured.");
+  return error(403,
+               "Pages of other sites may not do this; if this one should, add its origin to "
+               "server.cors_origins (--cors-origin).");
 }
 
 std::optional<Response> OneRequest::check_route() {

@@ -113,8 +113,11 @@ Status RunningServer::open() {
   std::vector<std::string> names = options.hosts;
   if (options.host.find(':') == std::string::npos)
     names.push_back(options.host + ":" + std::to_string(port_));
+  auto proxies = Networks::create(options.proxies);
+  if (!proxies) return pass_on(proxies);
+  state_->proxies = std::move(*proxies);
   auto site = Site::create(bound.address().to_string(), port_, names, options.origins,
-                           options.behind_proxy);
+                           !state_->proxies.empty());
   if (!site) return pass_on(site);
   state_->site = std::move(*site);
   for (tcp::acceptor& acceptor : acceptors_) {

@@ -34,8 +34,9 @@ struct ServerOptions {
   TlsFiles tls;
   std::vector<std::string> hosts;  // further names that Host may have, besides loopback's and ours
   std::vector<std::string> origins;  // other origins that may call (CORS)
-  bool behind_proxy = false;         // believe X-Forwarded-For and -Proto from a loopback peer
-  std::vector<Field> headers;        // for every answer: the CSP and its like
+  // Addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
+  std::vector<std::string> proxies;
+  std::vector<Field> headers;  // for every answer: the CSP and its like
 };
 
 // One line of the access log.

@@ -10,6 +10,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "web/http/networks.h"
 #include "web/http/router.h"
 #include "web/http/server.h"
 #include "web/http/site.h"
@@ -24,6 +25,7 @@ struct ServerState {
   Router router;
   ServerHooks hooks;
   Site site;
+  Networks proxies;
   std::string id_prefix;  // of request ids: differs from start to start
 
   std::atomic<bool> draining{false};

@@ -275,7 +275,7 @@ TEST_F(HttpServerTest, OnlyATrustedProxyIsBelieved) {
     const Request& request = exchange.request();
     co_await exchange.respond({200, {}, request.remote + (request.secure ? " secure" : "")});
   });
-  options.behind_proxy = true;
+  options.proxies = {"192.0.2.1", "127.0.0.0/8"};
   options.hosts = {"chat.example.com"};
   start();
   const std::string forwarded =
@@ -283,6 +283,18 @@ TEST_F(HttpServerTest, OnlyATrustedProxyIsBelieved) {
   EXPECT_EQ(ask("GET /who HTTP/1.1\r\nHost: chat.example.com\r\n" + forwarded + "\r\n").body,
             "203.0.113.9 secure");
   EXPECT_EQ(ask(get(port(), "/who", "X-Forwarded-For: nonsense\r\n")).body, "127.0.0.1");
+}
+
+TEST_F(HttpServerTest, WhoIsNotTheProxyIsNotBelieved) {
+  router.add("GET", "/who", [](Exchange& exchange) -> boost::asio::awaitable<void> {
+    const Request& request = exchange.request();
+    co_await exchange.respond({200, {}, request.remote + (request.secure ? " secure" : "")});
+  });
+  options.proxies = {"192.0.2.0/24"};
+  start();
+  EXPECT_EQ(
+      ask(get(port(), "/who", "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n")).body,
+      "127.0.0.1");
 }
 
 TEST_F(HttpServerTest, WithoutAProxyForwardingHeadersMeanNothing) {
