@@ -26,6 +26,9 @@ constexpr std::chrono::milliseconds kCloseTime{2000};
 // Answers wait here and not in the kernel, where they would count against nobody's limit.
 constexpr int kUnsentBytesMax = 128 << 10;
 
+// How long a connection may be silent before the system asks whether the client is still there.
+constexpr int kProbeSeconds = 30;
+
 constexpr unsigned char kTlsHandshakeRecord = 0x16;
 
 }  // namespace
@@ -39,8 +42,16 @@ Connection::Connection(std::shared_ptr<ServerState> state, asio::ip::tcp::socket
       deadline_timer_(socket_.get_executor()) {
   ErrorOfAsio ignored;
   socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-  setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytesMax,
-             sizeof kUnsentBytesMax);
+  const auto set = [&](int level, int name, int value) {
+    setsockopt(socket_.native_handle(), level, name, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, kUnsentBytesMax);
+  // A client that vanished without a word (a laptop that sleeps) is noticed within a minute or so.
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, kProbeSeconds);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, kProbeSeconds / 3);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+  set(IPPROTO_TCP, TCP_USER_TIMEOUT, 2 * kProbeSeconds * 1000);
   read_event_.expires_at(TimePoint::max());
   if (tls_context_) tls_.emplace(socket_, *tls_context_);
   ErrorOfAsio gone;

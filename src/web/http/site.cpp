@@ -39,27 +39,35 @@ tl::unexpected<Error> bad_authority(std::string_view text) {
               fmt::format("'{}' is not a host with an optional port.", escape_for_log(text)));
 }
 
+bool is_scheme(std::string_view text) {
+  const auto is_letter = [](char c) { return c >= 'a' && c <= 'z'; };
+  return !text.empty() && is_letter(text.front()) &&
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           return is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+         });
+}
+
 // "https://host:port" in its pieces, the default port filled in; nothing for "null" and its like.
+// Programs and browser extensions have schemes of their own: "app://name".
 struct ParsedOrigin {
-  bool secure = false;
+  std::string scheme;
   Authority authority;
   friend bool operator==(const ParsedOrigin&, const ParsedOrigin&) = default;
 };
 
 std::optional<ParsedOrigin> parse_origin(std::string_view text) {
+  const std::size_t mark = text.find("://");
+  if (mark == std::string_view::npos) return std::nullopt;
   ParsedOrigin origin;
-  if (text.starts_with("https://")) {
-    origin.secure = true;
-    text.remove_prefix(8);
-  } else if (text.starts_with("http://")) {
-    text.remove_prefix(7);
-  } else {
-    return std::nullopt;
-  }
-  auto authority = parse_authority(text);
+  origin.scheme = lower_case(text.substr(0, mark));
+  if (!is_scheme(origin.scheme)) return std::nullopt;
+  auto authority = parse_authority(text.substr(mark + 3));
   if (!authority) return std::nullopt;
   origin.authority = std::move(*authority);
-  if (origin.authority.port == 0) origin.authority.port = default_port(origin.secure);
+  const bool secure = origin.scheme == "https";
+  if (origin.authority.port == 0 && (secure || origin.scheme == "http")) {
+    origin.authority.port = default_port(secure);
+  }
   return origin;
 }
 
@@ -118,7 +126,7 @@ Result<Site> Site::create(const std::string& bound_host, std::uint16_t port,
   for (const std::string& text : origins) {
     if (!parse_origin(text)) {
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("'{}' is not an origin; write it as http://host:port.",
+                  fmt::format("'{}' is not an origin; write it as scheme://host:port.",
                               escape_for_log(text)));
     }
     site.origins_.push_back(text);
@@ -148,7 +156,7 @@ Origin Site::judge(const Request& request, const Authority& host) const {
   }
   const auto origin = parse_origin(*text);
   if (!origin) return Origin::kForeign;
-  ParsedOrigin own{request.secure, host};
+  ParsedOrigin own{request.secure ? "https" : "http", host};
   if (own.authority.port == 0) own.authority.port = default_port(request.secure);
   if (*origin == own) return Origin::kSame;
   const bool listed = std::any_of(origins_.begin(), origins_.end(), [&](const std::string& known) {

@@ -93,6 +93,17 @@ TEST(Site, ABrowsersWordForTheSameOriginCountsWhateverOriginSays) {
   }
 }
 
+TEST(Site, ProgramsAndExtensionsHaveOriginsOfTheirOwn) {
+  const Site site = make_site("127.0.0.1", {}, {"app://obsidian.md", "chrome-extension://abc"});
+  EXPECT_EQ(judge(site, {{"Origin", "app://obsidian.md"}}), Origin::kListed);
+  EXPECT_EQ(judge(site, {{"Origin", "chrome-extension://abc"}}), Origin::kListed);
+  EXPECT_EQ(judge(site, {{"Origin", "chrome-extension://abd"}}), Origin::kForeign);
+  EXPECT_EQ(judge(site, {{"Origin", "app://localhost:3000"}}), Origin::kForeign);
+  for (const char* text : {"*", "null", "://a", "a b://c", "1a://b", "app://"}) {
+    EXPECT_FALSE(Site::create("127.0.0.1", 3000, {}, {text}, false)) << text;
+  }
+}
+
 TEST(Site, ListedOriginsMayCall) {
   const Site site = make_site("127.0.0.1", {}, {"https://app.example.com"});
   EXPECT_EQ(judge(site, {{"Origin", "https://app.example.com"}}), Origin::kListed);
