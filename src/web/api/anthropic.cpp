@@ -154,7 +154,6 @@ ApiResult<MessagesCall> read_messages_call(const json::object& body, const ApiCo
   fields.integer("max_tokens", 1, kInt32Max, answer.max_tokens);
   read_choice(fields, answer);
   answer.sampling = context.sampling;
-  if (!fields.has("seed")) answer.sampling.seed = random_bits();
   read_sampling(fields, answer.sampling);
   read_stop(fields, answer.stop, "stop_sequences");
   read_output_config(fields, call.request);

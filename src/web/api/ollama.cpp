@@ -81,7 +81,6 @@ void read_options(Fields& fields, AnswerOptions& answer) {
   const json::object* object = fields.object("options");
   const json::object none;
   Fields options(object == nullptr ? none : *object, "options");
-  if (!options.has("seed")) answer.sampling.seed = random_bits();
   read_sampling(options, answer.sampling);
   read_window(options, answer.sampling);
   read_stop(options, answer.stop);

@@ -139,7 +139,6 @@ ApiResult<ChatCall> read_chat_call(const json::object& body, const ApiContext& c
   read_tool_choice(fields, answer.tool_choice);
   fields.boolean("parallel_tool_calls", answer.parallel_tool_calls);
   answer.sampling = context.sampling;
-  if (!fields.has("seed")) answer.sampling.seed = random_bits();
   read_sampling(fields, answer.sampling);
   read_stop(fields, answer.stop);
   read_max_tokens(fields, 1, answer.max_tokens);

@@ -49,7 +49,6 @@ ApiResult<CompletionCall> read_completion_call(const json::object& body,
   fields.string("model", 1024, call.model);
   AnswerOptions& answer = call.request.answer;
   answer.sampling = context.sampling;
-  if (!fields.has("seed")) answer.sampling.seed = random_bits();
   read_sampling(fields, answer.sampling);
   read_stop(fields, answer.stop);
   fields.boolean("echo", call.echo);

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <fmt/format.h>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "service/chat/content.h"
@@ -117,6 +118,29 @@ void refuse_unsupported(Fields& fields) {
   }
 }
 
+// As other servers limit it: kept and given back as it is, it may not be a store of its own.
+void check_metadata(Fields& fields) {
+  constexpr std::size_t kPairsMax = 16;
+  constexpr std::size_t kKeyBytesMax = 64;
+  constexpr std::size_t kValueBytesMax = 512;
+  const json::object* metadata = fields.object("metadata");
+  if (metadata == nullptr) return;
+  if (metadata->size() > kPairsMax) {
+    return fields.refuse(
+        "metadata", fmt::format("has {} entries; the limit is {}", metadata->size(), kPairsMax));
+  }
+  for (const auto& pair : *metadata) {
+    if (pair.key().size() > kKeyBytesMax || !pair.value().is_string() ||
+        pair.value().get_string().size() > kValueBytesMax) {
+      return fields.refuse("metadata", fmt::format("may have names of {} bytes, and texts of {}",
+                                                   kKeyBytesMax, kValueBytesMax));
+    }
+  }
+}
+
+// The decimal that the setting was written as, rather than what 32 bits make of it.
+double shortest(float value) { return std::stod(fmt::format("{}", value)); }
+
 // `truncation` is always "disabled": nothing is ever cut in silence.
 json::object echo_of(const json::object& body, const ResponseCall& call) {
   const auto given = [&body](std::string_view key, json::value otherwise) {
@@ -132,12 +156,12 @@ json::object echo_of(const json::object& body, const ResponseCall& call) {
   echo["previous_response_id"] = given("previous_response_id", nullptr);
   echo["reasoning"] = given("reasoning", json::object{{"effort", nullptr}, {"summary", nullptr}});
   echo["store"] = call.store;
-  echo["temperature"] = given("temperature", answer.sampling.temperature);
+  echo["temperature"] = given("temperature", shortest(answer.sampling.temperature));
   echo["text"] = given("text", json::object{{"format", {{"type", "text"}}}});
   echo["tool_choice"] = given("tool_choice", "auto");
   echo["tools"] = given("tools", json::array());
   echo["top_logprobs"] = call.request.top_logprobs.value_or(0);
-  echo["top_p"] = given("top_p", answer.sampling.top_p);
+  echo["top_p"] = given("top_p", shortest(answer.sampling.top_p));
   echo["truncation"] = "disabled";
   echo["background"] = false;
   echo["service_tier"] = "default";
@@ -160,13 +184,12 @@ ApiResult<ResponseCall> read_response_call(const json::object& body, const ApiCo
   fields.boolean("parallel_tool_calls", answer.parallel_tool_calls);
   read_reasoning(fields, call.request);
   answer.sampling = context.sampling;
-  if (!fields.has("seed")) answer.sampling.seed = random_bits();
   read_sampling(fields, answer.sampling);
   read_stop(fields, answer.stop);
   fields.integer("max_output_tokens", 1, kInt32Max, answer.max_tokens);
   read_format(fields, answer.response_format);
   read_logprobs(fields, call.request.top_logprobs);
-  (void)fields.object("metadata");
+  check_metadata(fields);
   fields.boolean("stream", call.stream);
   fields.boolean("store", call.store);
   if (fields.error()) return tl::unexpected(*fields.error());

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "service/chat/stop_strings.h"
+#include "web/api/api_context.h"
 
 namespace notso::api {
 namespace {
@@ -16,6 +17,13 @@ constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kInt64Min = std::numeric_limits<std::int64_t>::min();
 constexpr std::size_t kGrammarBytesMax = std::size_t{256} << 10U;
+
+// Without one, or with -1, which many clients send for "any", every answer is another one.
+void read_seed(Fields& fields, SamplingParams& sampling) {
+  std::int64_t seed = -1;
+  fields.integer("seed", kInt64Min, kInt64Max, seed);
+  sampling.seed = seed < 0 ? random_bits() : static_cast<std::uint64_t>(seed);
+}
 
 void read_logit_bias(Fields& fields, SamplingParams& sampling) {
   const json::object* biases = fields.object("logit_bias");
@@ -108,7 +116,7 @@ void read_sampling(Fields& fields, SamplingParams& sampling) {
   fields.number("presence_penalty", -2, 2, sampling.presence_penalty);
   fields.number("repeat_penalty", 0.1, 10, sampling.repetition_penalty);
   fields.number("repetition_penalty", 0.1, 10, sampling.repetition_penalty);
-  fields.integer("seed", kInt64Min, kInt64Max, sampling.seed);
+  read_seed(fields, sampling);
   read_logit_bias(fields, sampling);
 }
 

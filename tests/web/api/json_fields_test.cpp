@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <set>
 
 #include "web/api/sampling_fields.h"
 
@@ -132,7 +133,7 @@ TEST(TokenIds, MustBeInsideTheVocabulary) {
 TEST(SamplingFields, AreReadByTheNamesOfAllPeers) {
   const json::object object = json::parse(R"({"temperature": 1.5, "top_p": 0.5, "top_k": 7,
       "min_p": 0.1, "frequency_penalty": -1, "presence_penalty": 2, "repeat_penalty": 1.1,
-      "seed": -1, "logit_bias": {"5": -100, "6": 1.5}})")
+      "seed": 77, "logit_bias": {"5": -100, "6": 1.5}})")
                                   .as_object();
   Fields fields(object);
   SamplingParams sampling;
@@ -145,10 +146,24 @@ TEST(SamplingFields, AreReadByTheNamesOfAllPeers) {
   EXPECT_EQ(sampling.frequency_penalty, -1);
   EXPECT_EQ(sampling.presence_penalty, 2);
   EXPECT_EQ(sampling.repetition_penalty, 1.1F);
-  EXPECT_EQ(sampling.seed, ~std::uint64_t{0});
+  EXPECT_EQ(sampling.seed, 77U);
   ASSERT_EQ(sampling.logit_bias.size(), 2U);
   EXPECT_EQ(sampling.logit_bias[0].token, 5);
   EXPECT_EQ(sampling.logit_bias[1].bias, 1.5F);
+}
+
+TEST(SamplingFields, ASeedOfMinusOneIsAnyAsNoneIs) {
+  for (const char* text : {R"({"seed": -1})", "{}"}) {
+    const json::object object = json::parse(text).as_object();
+    std::set<std::uint64_t> seeds;
+    for (int i = 0; i < 3; ++i) {
+      Fields fields(object);
+      SamplingParams sampling;
+      read_sampling(fields, sampling);
+      seeds.insert(sampling.seed);
+    }
+    EXPECT_EQ(seeds.size(), 3U) << text;
+  }
 }
 
 TEST(SamplingFields, AreRefusedByName) {

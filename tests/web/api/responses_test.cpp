@@ -1,4 +1,5 @@
 // POST /v1/responses over scripted tokens, and what is kept of them.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -44,6 +45,29 @@ class Responses : public ::testing::Test, protected ApiFixture {
       "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Ulm\"}}\n</tool_call>"
       "<|im_end|>";
 };
+
+TEST_F(Responses, MetadataIsSmall) {
+  const auto status = [&](const std::string& metadata) {
+    return post(kPath, hello(R"(, "metadata": )" + metadata), "hi<|im_end|>").status;
+  };
+  json::object pairs;
+  for (int i = 0; i < 16; ++i) pairs[std::to_string(i)] = std::string(512, 'x');
+  EXPECT_EQ(status(json::serialize(pairs)), 200);
+  pairs["16"] = "one more";
+  EXPECT_EQ(status(json::serialize(pairs)), 400);
+  EXPECT_EQ(status(json::serialize(json::object{{"a", std::string(513, 'x')}})), 400);
+  EXPECT_EQ(status(json::serialize(json::object{{std::string(65, 'k'), "a"}})), 400);
+  EXPECT_EQ(status(R"({"a": 5})"), 400);
+}
+
+TEST_F(Responses, TellsTheSettingsAsTheyWereWritten) {
+  const json::value answer = post(kPath, hello(), "hi<|im_end|>").json();
+  const auto same = [](const json::value& value) {
+    return value.as_double() == std::stod(fmt::format("{:.6g}", value.as_double()));
+  };
+  EXPECT_TRUE(same(answer.at("temperature"))) << answer.at("temperature");
+  EXPECT_TRUE(same(answer.at("top_p"))) << answer.at("top_p");
+}
 
 TEST_F(Responses, AnswersWithItems) {
   const Reply reply = post(kPath, hello(R"(, "metadata": {"a": "b"}, "instructions": "Be brief")"),
