@@ -22,7 +22,7 @@ constexpr std::size_t kGrammarBytesMax = std::size_t{256} << 10U;
 void read_seed(Fields& fields, SamplingParams& sampling) {
   std::int64_t seed = -1;
   fields.integer("seed", kInt64Min, kInt64Max, seed);
-  sampling.seed = seed < 0 ? random_bits() : static_cast<std::uint64_t>(seed);
+  sampling.seed = seed == -1 ? random_bits() : static_cast<std::uint64_t>(seed);
 }
 
 void read_logit_bias(Fields& fields, SamplingParams& sampling) {
