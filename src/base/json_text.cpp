@@ -41,10 +41,11 @@ unsigned code_point(std::string_view text, std::size_t length) {
   return value;
 }
 
-// Whether some terminal or reader of lines obeys the character rather than shows it.
-bool is_control(unsigned c) {
-  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
-}
+// Whether some terminal obeys the character rather than shows it.
+bool is_control(unsigned c) { return c < 0x20 || (c >= 0x7f && c < 0xa0); }
+
+// Unicode's ends of lines, which some readers of lines take for theirs.
+bool ends_line(unsigned c) { return c == 0x2028 || c == 0x2029; }
 
 }  // namespace
 
@@ -58,7 +59,8 @@ void append_json_string(std::string& out, std::string_view text) {
     } else if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
-    } else if (const unsigned point = code_point(text, length); is_control(point)) {
+    } else if (const unsigned point = code_point(text, length);
+               is_control(point) || ends_line(point)) {
       char escaped[16];
       std::snprintf(escaped, sizeof escaped, "\\u%04x", point);
       out += escaped;
@@ -74,12 +76,7 @@ std::string printable(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
-    const auto c = static_cast<unsigned char>(text.front());
-    // U+0080 to U+009F are control characters of 8-bit terminals.
-    const bool is_control =
-        c < 32 || c == 127 ||
-        (c == 0xc2 && length == 2 && static_cast<unsigned char>(text[1]) < 0xa0);
-    if (length == 0 || is_control) {
+    if (length == 0 || is_control(code_point(text, length))) {
       out += "\xef\xbf\xbd";
     } else {
       out += text.substr(0, length);
