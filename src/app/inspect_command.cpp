@@ -17,10 +17,7 @@ struct InspectOptions {
 int inspect(const InspectOptions& options) {
   const auto file = GgufFile::open(options.path);
   if (!file) return report_error(file.error());
-  std::string report;
-  const Status read = guard_mapped_reads(
-      options.path, [&] { report = options.json ? inspect_json(**file) : inspect_text(**file); });
-  if (!read) return report_error(read.error());
+  const std::string report = options.json ? inspect_json(**file) : inspect_text(**file);
   std::fwrite(report.data(), 1, report.size(), stdout);
   return kExitOk;
 }

@@ -147,12 +147,13 @@ Status serve_bench(ServeBenchFlags flags) {
   constexpr std::int32_t kOutputsMax = 64;
   auto loaded = load_model(flags.model, kOutputsMax);
   if (!loaded) return pass_on(loaded);
-  SmolLm3StepModel model(*loaded->model, *loaded->file, *loaded->backend);
+  auto model = SmolLm3StepModel::make(*loaded->model, *loaded->file, *loaded->backend);
+  if (!model) return pass_on(model);
   EngineOptions engine;
   engine.drafts = !flags.no_drafts;
   engine.kv_bytes_max = static_cast<std::size_t>(flags.kv_megabytes) << 20U;
   engine.queue_s_max = engine.answer_s_max = 3600;
-  ServeBench bench{model, engine, flags.options,
+  ServeBench bench{**model, engine, flags.options,
                    [](const std::string& line) { fmt::print(stderr, "{}\n", line); }};
   if (!flags.json) fmt::print("{}\n\n", loaded->backend->description());
   std::vector<ServeBenchFigure> all;

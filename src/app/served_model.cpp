@@ -7,7 +7,6 @@
 #include "app/app_paths.h"
 #include "base/json_text.h"
 #include "base/log.h"
-#include "base/mapped_file.h"
 #include "service/access/metered_engine.h"
 #include "service/models/model_folder.h"
 
@@ -103,11 +102,10 @@ Result<std::shared_ptr<ServedModel>> load_served_model(const Settings& settings,
   auto loaded = load_model(model_plan(settings, wish), progress);
   if (!loaded) return pass_on(loaded);
   model->loaded = std::move(*loaded);
-  const Status read = guard_mapped_reads(model->loaded.file->path(), [&] {
-    model->steps = std::make_unique<SmolLm3StepModel>(*model->loaded.model, *model->loaded.file,
-                                                      *model->loaded.backend);
-  });
-  if (!read) return tl::unexpected(read.error());
+  auto steps =
+      SmolLm3StepModel::make(*model->loaded.model, *model->loaded.file, *model->loaded.backend);
+  if (!steps) return pass_on(steps);
+  model->steps = std::move(*steps);
   auto engine = Engine::start(*model->steps, engine_options(settings, wish));
   if (!engine) return pass_on(engine);
   if (settings.tokens_per_minute > 0) {

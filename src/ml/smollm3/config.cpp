@@ -5,8 +5,6 @@
 #include <numbers>
 #include <string>
 
-#include "base/mapped_file.h"
-
 namespace notso::smollm3 {
 namespace {
 
@@ -114,7 +112,9 @@ Status check_shape(const GgufFile& file, const Config& config) {
   return {};
 }
 
-Result<Config> read_mapped_config(const GgufFile& file) {
+}  // namespace
+
+Result<Config> read_config(const GgufFile& file) {
   if (auto known = check_architecture(file); !known) return pass_on(known);
   Reader reader(file);
   Config config;
@@ -148,15 +148,6 @@ Result<Config> read_mapped_config(const GgufFile& file) {
   read_yarn(reader, file, config);
   if (reader.error()) return tl::unexpected<Error>(*reader.error());
   if (auto fits = check_shape(file, config); !fits) return pass_on(fits);
-  return config;
-}
-
-}  // namespace
-
-Result<Config> read_config(const GgufFile& file) {
-  Result<Config> config;
-  const Status read = guard_mapped_reads(file.path(), [&] { config = read_mapped_config(file); });
-  if (!read) return tl::unexpected<Error>(read.error());
   return config;
 }
 

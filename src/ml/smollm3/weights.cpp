@@ -5,8 +5,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include "base/mapped_file.h"
-
 namespace notso::smollm3 {
 namespace {
 
@@ -90,16 +88,12 @@ void expect_layer(Collector& collector, const Config& config, std::int32_t index
 Result<Weights> load_weights(const std::shared_ptr<const GgufFile>& file, const Config& config,
                              Backend& backend, const LoadProgress& progress) {
   Collector collector(*file);
-  bool untied = false;
-  const Status read = guard_mapped_reads(file->path(), [&] {
-    untied = file->find_tensor("output.weight") != nullptr;
-    collector.expect("token_embd.weight", config.vocab, config.hidden);
-    for (std::int32_t i = 0; i < config.layers; ++i) expect_layer(collector, config, i);
-    collector.expect("output_norm.weight", 0, config.hidden);
-    if (untied) collector.expect("output.weight", config.vocab, config.hidden);
-    collector.refuse_others();
-  });
-  if (!read) return tl::unexpected<Error>(read.error());
+  const bool untied = file->find_tensor("output.weight") != nullptr;
+  collector.expect("token_embd.weight", config.vocab, config.hidden);
+  for (std::int32_t i = 0; i < config.layers; ++i) expect_layer(collector, config, i);
+  collector.expect("output_norm.weight", 0, config.hidden);
+  if (untied) collector.expect("output.weight", config.vocab, config.hidden);
+  collector.refuse_others();
   if (collector.error()) return tl::unexpected<Error>(*collector.error());
 
   auto loaded = backend.load(file, collector.tensors(), progress);

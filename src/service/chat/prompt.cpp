@@ -7,7 +7,6 @@
 #include <random>
 #include <utility>
 
-#include "base/mapped_file.h"
 #include "service/chat/chat_values.h"
 #include "service/chat/default_templates.h"
 #include "service/chat/template_traits.h"
@@ -129,18 +128,13 @@ std::string Prompt::text() const {
 Result<std::shared_ptr<const PromptBuilder>> PromptBuilder::from_gguf(
     const GgufFile& file, std::shared_ptr<const Tokenizer> tokenizer, PromptClock clock) {
   constexpr std::string_view kKey = "tokenizer.chat_template";
-  Result<std::optional<std::string>> source;
-  const Status read = guard_mapped_reads(file.path(), [&] {
-    if (file.find(kKey) == nullptr) return;
-    source = file.get_string(kKey).map([](std::string_view text) { return std::string(text); });
-  });
-  if (!read) return tl::unexpected<Error>(read.error());
-  if (!source) return pass_on(source);
-  if (!*source) {
+  if (file.find(kKey) == nullptr) {
     return from_template(default_chat_template(), "the built-in chat template",
                          std::move(tokenizer), std::move(clock));
   }
-  return from_template(**source, fmt::format("the chat template of '{}'", file.path()),
+  auto source = file.get_string(kKey);
+  if (!source) return pass_on(source);
+  return from_template(*source, fmt::format("the chat template of '{}'", file.path()),
                        std::move(tokenizer), std::move(clock));
 }
 

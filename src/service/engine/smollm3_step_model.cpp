@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "base/mapped_file.h"
+
 namespace notso {
 namespace {
 
@@ -17,25 +19,31 @@ std::uint64_t hash_bytes(std::uint64_t hash, std::span<const std::byte> bytes) {
 
 // A hash over what the file says of its tensors, and over samples of each one's data: reading all
 // of it would take longer than the start. The file's size and time of change go beside it.
-std::uint64_t hash_of(const GgufFile& file) {
+Result<std::uint64_t> hash_of(const GgufFile& file) {
   constexpr std::size_t kSampleBytes = 256;
   std::uint64_t hash = kHashStart;
-  for (const GgufTensor& tensor : file.tensors()) {
-    hash = hash_bytes(hash, std::as_bytes(std::span(tensor.name)));
-    hash = hash_bytes(hash, std::as_bytes(std::span(&tensor.type, 1)));
-    hash = hash_bytes(hash, std::as_bytes(std::span(tensor.shape)));
-    const std::size_t middle = tensor.data.size() / 2;
-    hash = hash_bytes(
-        hash, tensor.data.subspan(middle, std::min(kSampleBytes, tensor.data.size() - middle)));
-  }
+  const Status read = guard_mapped_reads(file.path(), [&] {
+    for (const GgufTensor& tensor : file.tensors()) {
+      hash = hash_bytes(hash, std::as_bytes(std::span(tensor.name)));
+      hash = hash_bytes(hash, std::as_bytes(std::span(&tensor.type, 1)));
+      hash = hash_bytes(hash, std::as_bytes(std::span(tensor.shape)));
+      const std::size_t middle = tensor.data.size() / 2;
+      hash = hash_bytes(
+          hash, tensor.data.subspan(middle, std::min(kSampleBytes, tensor.data.size() - middle)));
+    }
+  });
+  if (!read) return tl::unexpected<Error>(read.error());
   return hash;
 }
 
-std::string identity_of(const smollm3::Model& model, const GgufFile& file, const Backend& backend) {
+Result<std::string> identity_of(const smollm3::Model& model, const GgufFile& file,
+                                const Backend& backend) {
+  const auto hash = hash_of(file);
+  if (!hash) return tl::unexpected(hash.error());
   std::ostringstream text;
   text << "smollm3 bytes=" << file.file().bytes().size() << " time=" << file.file().modified_ns()
-       << " hash=" << std::hex << hash_of(file) << std::dec << " kernels=" << backend.kernels()
-       << "/" << kArithmeticVersion
+       << " hash=" << std::hex << *hash << std::dec << " kernels=" << backend.kernels() << "/"
+       << kArithmeticVersion
        << " kv=" << (model.options().kv_type == KvType::kQ8_0 ? "q8_0" : "f16")
        << " page=" << model.kv_layout().page_bytes() << "/" << kKvPageTokens;
   if (const auto& yarn = model.config().yarn) {
@@ -47,9 +55,13 @@ std::string identity_of(const smollm3::Model& model, const GgufFile& file, const
 
 }  // namespace
 
-SmolLm3StepModel::SmolLm3StepModel(smollm3::Model& model, const GgufFile& file,
-                                   const Backend& backend)
-    : model_(model), identity_(identity_of(model, file, backend)) {}
+Result<std::unique_ptr<SmolLm3StepModel>> SmolLm3StepModel::make(smollm3::Model& model,
+                                                                 const GgufFile& file,
+                                                                 const Backend& backend) {
+  auto identity = identity_of(model, file, backend);
+  if (!identity) return pass_on(identity);
+  return std::unique_ptr<SmolLm3StepModel>(new SmolLm3StepModel(model, std::move(*identity)));
+}
 
 std::size_t SmolLm3StepModel::vocab_size() const {
   return static_cast<std::size_t>(model_.config().vocab);

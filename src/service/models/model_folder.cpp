@@ -11,7 +11,6 @@
 
 #include "base/environment.h"
 #include "base/json_text.h"
-#include "base/mapped_file.h"
 #include "ml/core/cpu/packed_store.h"
 #include "ml/core/gguf/gguf.h"
 #include "ml/smollm3/config.h"
@@ -169,9 +168,7 @@ ModelInfo describe_model(const std::string& path) {
   if (error) info.bytes = 0;
   info.modified = changed(path).value_or(Time());
   info.used = changed(used_marker(path));
-  Status described;
-  const Status read = guard_mapped_reads(path, [&] { described = describe(path, info); });
-  if (!read) info.problem = printable(read.error().message);
+  const Status described = describe(path, info);
   if (!described) info.problem = printable(described.error().message);
   return info;
 }

@@ -125,16 +125,16 @@ TEST(Config, AFileWithoutEmbeddingIsRefused) {
                  "token_embd.weight is missing");
 }
 
-TEST(Config, AFileThatShrinksAfterOpeningIsAnError) {
+TEST(Config, OfAFileThatShrinksAfterOpeningOnlyTheWeightsAreLost) {
   const TempFile temp;
   const auto file = GgufFile::open(ModelFile({}).write(temp.path())).value();
-  const auto config = read_config(*file).value();
   std::filesystem::resize_file(temp.path(), 0);
-  const auto again = read_config(*file);
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, ErrorCode::kDataLoss);
-  const auto backend = make_reference_backend(1);
-  const auto weights = load_weights(file, config, *backend, {});
+  const auto config = read_config(*file);
+  ASSERT_TRUE(config) << config.error().message;
+  CpuOptions cpu;
+  cpu.threads = 1;
+  const auto backend = make_cpu_backend(cpu).value();
+  const auto weights = load_weights(file, *config, *backend, {});
   ASSERT_FALSE(weights);
   EXPECT_EQ(weights.error().code, ErrorCode::kDataLoss);
 }

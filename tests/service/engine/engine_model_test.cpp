@@ -74,15 +74,15 @@ class StatePolicy : public TokenPolicy {
 
 class EngineModelTest : public ::testing::Test {
  protected:
-  EngineModelTest() : vocabulary_(tiny_.tokenizer, step_model_.vocab_size()) {}
+  EngineModelTest() : vocabulary_(tiny_.tokenizer, step_model_->vocab_size()) {}
 
   void start(const EngineOptions& options) {
-    engine_ = std::move(*Engine::start(step_model_, options));
+    engine_ = std::move(*Engine::start(*step_model_, options));
   }
 
   std::future<std::vector<TokenId>> submit(const std::vector<TokenId>& prompt,
                                            const AnswerOptions& options) {
-    auto state = AnswerState::make(vocabulary_, options, prompt, step_model_.context());
+    auto state = AnswerState::make(vocabulary_, options, prompt, step_model_->context());
     std::promise<std::vector<TokenId>> promise;
     auto tokens = promise.get_future();
     EngineRequest request;
@@ -134,14 +134,15 @@ class EngineModelTest : public ::testing::Test {
   }
 
   TinyModel tiny_ = load_tiny({.context = 512, .max_rows = 48, .max_outputs = 16});
-  SmolLm3StepModel step_model_{*tiny_.model, *tiny_.file, *tiny_.backend};
+  std::unique_ptr<SmolLm3StepModel> step_model_ =
+      SmolLm3StepModel::make(*tiny_.model, *tiny_.file, *tiny_.backend).value();
   AnswerVocabulary vocabulary_;
   std::unique_ptr<Engine> engine_;
 };
 
 TEST_F(EngineModelTest, AnswersInACrowdAreThoseOfThePlainLoop) {
   EngineOptions options;
-  options.kv_bytes_max = 64 * step_model_.page_bytes();
+  options.kv_bytes_max = 64 * step_model_->page_bytes();
   start(options);
   expect_answers_as_alone(6);
   EXPECT_GT(engine_->stats().draft_tokens, 0U);
@@ -149,19 +150,21 @@ TEST_F(EngineModelTest, AnswersInACrowdAreThoseOfThePlainLoop) {
 
 TEST_F(EngineModelTest, AnswersWithFewPagesAreThoseOfThePlainLoop) {
   EngineOptions options;
-  options.kv_bytes_max = 9 * step_model_.page_bytes();
+  options.kv_bytes_max = 9 * step_model_->page_bytes();
   options.drafts = false;
   start(options);
   expect_answers_as_alone(4);
 }
 
 TEST_F(EngineModelTest, TheIdentityNamesWhatPagesDependOn) {
-  const std::string identity = step_model_.identity();
+  const std::string identity = step_model_->identity();
   EXPECT_THAT(identity, HasSubstr("smollm3"));
   EXPECT_THAT(identity, HasSubstr("kernels="));
   EXPECT_THAT(identity, HasSubstr("kv=f16"));
   const TinyModel other = load_tiny({.context = 512, .kv_type = KvType::kQ8_0});
-  EXPECT_NE(SmolLm3StepModel(*other.model, *other.file, *other.backend).identity(), identity);
+  const auto other_steps =
+      SmolLm3StepModel::make(*other.model, *other.file, *other.backend).value();
+  EXPECT_NE(other_steps->identity(), identity);
 }
 
 }  // namespace

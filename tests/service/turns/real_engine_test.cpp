@@ -33,7 +33,7 @@ class RealTurns : public StoreTest {
     smollm3::ModelOptions options;
     options.context = 1024;
     model_ = std::move(*smollm3::Model::load(file_, *backend_, options));
-    step_model_ = std::make_unique<SmolLm3StepModel>(*model_, *file_, *backend_);
+    step_model_ = std::move(*SmolLm3StepModel::make(*model_, *file_, *backend_));
     turn_options_.titles = false;
     turn_options_.followups = false;
   }

@@ -77,13 +77,12 @@ std::string_view looks_like(std::string_view head) {
   return "something else; name a .gguf model file";
 }
 
-// Reads the mapped bytes in order. The first failure is kept and everything after it is a no-op:
-// each step returns false once `error` is set. All memory that outlives a step belongs to the
-// caller or to `contents_`, because a fault in the mapping abandons the stack.
+// Reads the file's bytes in order, out of a copy that is made as the reading goes on. The first
+// failure is kept and everything after it is a no-op: each step returns false once `error` is set.
 class Parser {
  public:
   Parser(GgufContents& contents, Error& error)
-      : contents_(contents), error_(error), bytes_(contents.file.bytes()) {}
+      : contents_(contents), error_(error), file_bytes_(contents.file.bytes().size()) {}
 
   bool parse() {
     std::uint64_t tensor_count = 0;
@@ -95,7 +94,7 @@ class Parser {
  private:
   GgufContents& contents_;
   Error& error_;
-  std::span<const std::byte> bytes_;
+  std::size_t file_bytes_;
   std::size_t position_ = 0;
   std::uint64_t strings_in_arrays_ = 0;
   std::vector<std::uint64_t> offsets_;  // per tensor, from the start of the data
@@ -109,9 +108,12 @@ class Parser {
                   "is damaged: " + message + "; download or convert the model again");
   }
 
-  [[nodiscard]] std::size_t remaining() const { return bytes_.size() - position_; }
+  [[nodiscard]] std::size_t remaining() const { return file_bytes_ - position_; }
 
-  // Whether `count` more bytes of `what` are there.
+  // Where the next byte is.
+  [[nodiscard]] const std::byte* here() const { return contents_.header.data() + position_; }
+
+  // Whether the file has `count` more bytes of `what`.
   bool need(std::uint64_t count, const std::string& what) {
     if (count <= remaining()) return true;
     return refuse(ErrorCode::kDataLoss, "is cut short: " + what + " misses " +
@@ -119,10 +121,18 @@ class Parser {
                                             " bytes; download the model again");
   }
 
+  // Whether `count` more bytes of `what` can be read at here().
+  bool take(std::uint64_t count, const std::string& what) {
+    if (!need(count, what)) return false;
+    const Status taken = contents_.header.take(contents_.file, position_ + count);
+    if (!taken) error_ = taken.error();
+    return taken.has_value();
+  }
+
   template <class T>
   bool read(T& value, const std::string& what) {
-    if (!need(sizeof(T), what)) return false;
-    std::memcpy(&value, bytes_.data() + position_, sizeof(T));
+    if (!take(sizeof(T), what)) return false;
+    std::memcpy(&value, here(), sizeof(T));
     position_ += sizeof(T);
     return true;
   }
@@ -134,15 +144,16 @@ class Parser {
       return malformed(what + " says it has " + number(length) + " bytes, at most " +
                        number(bytes_max) + " are allowed");
     }
-    if (!need(length, what)) return false;
-    value = {reinterpret_cast<const char*>(bytes_.data() + position_), length};
+    if (!take(length, what)) return false;
+    value = {reinterpret_cast<const char*>(here()), length};
     position_ += length;
     return true;
   }
 
   bool parse_header(std::uint64_t& tensor_count, std::uint64_t& metadata_count) {
-    const std::string_view head(reinterpret_cast<const char*>(bytes_.data()),
-                                std::min<std::size_t>(bytes_.size(), 64));
+    const std::size_t head_bytes = std::min<std::size_t>(file_bytes_, 64);
+    if (!take(head_bytes, "the head")) return false;
+    const std::string_view head(reinterpret_cast<const char*>(here()), head_bytes);
     if (head.empty()) {
       return refuse(ErrorCode::kInvalidArgument, "is empty; download the model again");
     }
@@ -249,8 +260,8 @@ class Parser {
     if (element_bytes == 0) {
       return malformed(what + " is an array of the unknown " + gguf_type_name(array.element_type));
     }
-    if (!need(count * element_bytes, what)) return false;
-    array.raw = bytes_.subspan(position_, count * element_bytes);
+    if (!take(count * element_bytes, what)) return false;
+    array.raw = {here(), count * element_bytes};
     position_ += array.raw.size();
     return true;
   }
@@ -434,7 +445,7 @@ class Parser {
     }
     const std::size_t alignment = contents_.alignment;
     const std::size_t start = (position_ + alignment - 1) / alignment * alignment;
-    const std::size_t available = bytes_.size() > start ? bytes_.size() - start : 0;
+    const std::size_t available = file_bytes_ > start ? file_bytes_ - start : 0;
     if (end > available) {
       return refuse(ErrorCode::kDataLoss,
                     "is cut short: tensor " + gguf_quoted(previous->name) + " ends " +
@@ -443,7 +454,7 @@ class Parser {
     }
     for (std::size_t i = 0; i < contents_.tensors.size(); ++i) {
       GgufTensor& tensor = contents_.tensors[i];
-      tensor.data = bytes_.subspan(start + offsets_[i], tensor.data.size());
+      tensor.data = contents_.file.bytes().subspan(start + offsets_[i], tensor.data.size());
     }
     return true;
   }
@@ -453,11 +464,7 @@ class Parser {
 
 Status parse_gguf(GgufContents& contents) {
   Error error{ErrorCode::kInternal, ""};
-  Parser parser(contents, error);
-  bool parsed = false;
-  Status guarded = guard_mapped_reads(contents.file.path(), [&] { parsed = parser.parse(); });
-  if (!guarded) return guarded;
-  if (!parsed) return tl::unexpected<Error>(std::move(error));
+  if (!Parser(contents, error).parse()) return tl::unexpected<Error>(std::move(error));
   return {};
 }
 

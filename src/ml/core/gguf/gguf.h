@@ -1,9 +1,10 @@
 // Reads GGUF v2 and v3, the file format of the model: a header, metadata (typed key-value pairs),
 // tensor descriptions, and the tensors' bytes, aligned. gguf.cpp explains the layout byte by byte.
 //
-// The file stays mapped; strings and tensors are views into it. Everything is checked when the file
-// is opened: after that, no view reaches outside the file. A file that is wrong fails with one line
-// that names the key or the tensor.
+// Metadata and tensors' names are copied when the file is opened, and may be read whatever happens
+// to it later. The tensors' bytes are views into the mapped file, to be read inside
+// `guard_mapped_reads`. Everything is checked at opening: no view reaches outside the file. A file
+// that is wrong fails with one line that names the key or the tensor.
 #pragma once
 
 #include <cstddef>
@@ -42,12 +43,12 @@ enum class GgufType : std::uint32_t {
 // A type as messages name it: "u32", "string", "array", or "type 77".
 [[nodiscard]] std::string gguf_type_name(GgufType type);
 
-// A metadata array: numbers are left in the file, strings are indexed once at opening.
+// A metadata array: numbers are left as they lie, strings are indexed once at opening.
 struct GgufArray {
   GgufType element_type = GgufType::kU8;
   std::size_t count = 0;
   std::span<const std::byte> raw;         // numbers, bools: count * element size bytes, unaligned
-  std::vector<std::string_view> strings;  // strings: count views into the file
+  std::vector<std::string_view> strings;  // strings: count views
 };
 
 // One metadata value. Integers are widened to 64 bits, floats to double.

@@ -6,12 +6,15 @@
 #include <vector>
 
 #include "ml/core/gguf/gguf.h"
+#include "ml/core/gguf/header_copy.h"
 
 namespace notso {
 
-// The mapping and the views into it. The two orders are indices sorted by name, for look-ups.
+// The mapping, a copy of its header, and the views into them: tensors' bytes are in the mapping,
+// all else in the copy. The two orders are indices sorted by name, for look-ups.
 struct GgufContents {
   MappedFile file;
+  HeaderCopy header;
   std::uint32_t version = 0;
   std::uint32_t alignment = 32;
   std::vector<std::pair<std::string_view, GgufValue>> metadata;
@@ -23,7 +26,7 @@ struct GgufContents {
 // What GgufFile points at.
 struct GgufFile::Impl : GgufContents {};
 
-// Fills everything after `file` from the mapped bytes.
+// Fills everything after `file` from it.
 [[nodiscard]] Status parse_gguf(GgufContents& contents);
 
 // Bytes of one number or bool; 0 for strings, arrays and unknown types.

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 #include <unordered_map>
 
-#include "base/mapped_file.h"
 #include "ml/core/tokenizer/bpe.h"
 #include "ml/core/tokenizer/pretokenizer.h"
 #include "ml/core/tokenizer/special_tokens.h"
@@ -164,11 +163,7 @@ Tokenizer::Tokenizer() : impl_(std::make_unique<Impl>()) {}
 Tokenizer::~Tokenizer() = default;
 
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_gguf(const GgufFile& file) {
-  Result<std::shared_ptr<const Tokenizer>> tokenizer = nullptr;
-  const Status read =
-      guard_mapped_reads(file.path(), [&] { tokenizer = Impl::build(read_gguf_vocab(file)); });
-  if (!read) return tl::unexpected<Error>(read.error());
-  return tokenizer;
+  return Impl::build(read_gguf_vocab(file));
 }
 
 Result<std::shared_ptr<const Tokenizer>> Tokenizer::from_json_file(const std::string& path) {

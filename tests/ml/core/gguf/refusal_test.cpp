@@ -1,4 +1,5 @@
 // One wrong thing a test: each file is refused with a line that names the thing and the mend.
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <limits>
@@ -182,6 +183,39 @@ TEST_F(RefusalTest, AnArrayOfManyEmptyStringsIsCapped) {
   ASSERT_FALSE(file);
   EXPECT_THAT(file.error().message, HasSubstr("at most 4194304 are allowed"));
   EXPECT_LT(peak_allocated_bytes(), 16u << 10);
+}
+
+TEST_F(RefusalTest, MetadataOfMoreThanAQuarterGibibyte) {
+  constexpr std::uint64_t kCount = 16 << 20;
+  std::uint64_t at = 0;
+  for (const std::string& start : {Bytes().header(0, 3).key("a", kArray).u32(10).u64(kCount).done(),
+                                   Bytes().key("b", kArray).u32(10).u64(kCount).done(),
+                                   Bytes().key("c", kArray).u32(10).u64(kCount).done()}) {
+    if (at == 0) temp_.write("");
+    std::fstream file(temp_.path(), std::ios::binary | std::ios::in | std::ios::out);
+    file.seekp(static_cast<std::streamoff>(at));  // the elements are holes
+    file << start;
+    at += start.size() + kCount * 8;
+  }
+  ASSERT_EQ(truncate(temp_.path().c_str(), static_cast<off_t>(at)), 0);
+  const auto file = GgufFile::open(temp_.path());
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().message, HasSubstr("its metadata takes more than 256 MiB; download"));
+}
+
+TEST_F(RefusalTest, WhatAFileSaysOfItselfOutlivesIt) {
+  const auto file = GgufFile::open(temp_.write(Bytes()
+                                                   .header(1, 1)
+                                                   .key("name", kString)
+                                                   .string("n")
+                                                   .tensor("w", {8}, 0, 0)
+                                                   .pad()
+                                                   .raw(std::string(32, 'w'))
+                                                   .done()));
+  ASSERT_TRUE(file);
+  ASSERT_EQ(truncate(temp_.path().c_str(), 0), 0);
+  EXPECT_EQ((*file)->get_string("name"), "n");
+  EXPECT_EQ((*file)->tensors()[0].name, "w");
 }
 
 TEST_F(RefusalTest, AFileTruncatedAfterOpeningFailsClearlyInsideTheGuard) {

@@ -56,13 +56,13 @@ TEST(VocabFileTest, TakesBeginningAndEndFromGgufMetadata) {
   EXPECT_FALSE(gguf->add_bos());
 }
 
-TEST(VocabFileTest, AGgufThatShrinksAfterOpeningIsAnError) {
+TEST(VocabFileTest, AGgufThatShrinksAfterOpeningIsReadAsItWas) {
   const TempFile temp;
   const auto file = GgufFile::open(temp.write(vocab().to_gguf())).value();
   std::filesystem::resize_file(temp.path(), 0);
   const auto tokenizer = Tokenizer::from_gguf(*file);
-  ASSERT_FALSE(tokenizer);
-  EXPECT_EQ(tokenizer.error().code, ErrorCode::kDataLoss);
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_EQ((*tokenizer)->encode("hello"), load_gguf(vocab().to_gguf()).value()->encode("hello"));
 }
 
 TEST(VocabFileTest, PrependsABosByDefaultWhereLlamaCppDoes) {
