@@ -194,9 +194,17 @@ Status StoreTables::put_value(const std::string& owner, const std::string& name,
   auto fits = check_size("the value's name", name.size(), limits.value_name_bytes_max);
   if (fits) fits = check_size("the value", value.size(), limits.value_bytes_max);
   if (!fits) return fits;
-  return database.run(
+  auto put = database.run(
       "INSERT OR REPLACE INTO value(owner, name, value, expires_ms) VALUES (?, ?, ?, ?)", owner,
       name, SqliteBlob{value}, expires_ms);
+  if (!put || expires_ms == 0) return put;
+  // From the one that ends last on, sizes are summed up; what lies beyond the limit goes, but never
+  // the one that has just come.
+  return database.run(
+      "DELETE FROM value WHERE owner = ?1 AND name IN (SELECT name FROM"
+      " (SELECT name, sum(length(value)) OVER (ORDER BY name = ?2 DESC, expires_ms DESC, name)"
+      " AS bytes FROM value WHERE owner = ?1 AND expires_ms > 0) WHERE bytes > ?3 AND name <> ?2)",
+      owner, name, static_cast<std::int64_t>(limits.values_bytes_max));
 }
 
 Result<std::string> StoreTables::get_value(const std::string& owner, const std::string& name) {

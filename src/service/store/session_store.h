@@ -138,7 +138,8 @@ class SessionStore {
                      Then<std::int64_t> then) = 0;
 
   // Small values by name, for other parts of the service (stored API answers and such), with a time
-  // after which they may go (0: never).
+  // after which they may go (0: never). One owner's values that have a time are bounded in sum:
+  // when a new one does not fit beside them, those whose time ends first go before it.
   virtual void put_value(std::string owner, std::string name, std::string value,
                          std::int64_t expires_ms, Then<void> then) = 0;
   virtual void get_value(std::string owner, std::string name, Then<std::string> then) = 0;

@@ -170,6 +170,24 @@ TEST_F(Values, AreKeptByOwnerAndNameUntilTheirTime) {
   EXPECT_EQ(store.purge(0, 0), 0);
 }
 
+TEST_F(Values, ThatExpireAreBoundedInSumForEachOwner) {
+  options_.limits.values_bytes_max = 1000;
+  WaitingStore store = open();
+  const std::string bytes(400, 'x');
+  ASSERT_TRUE(store.put_value("anna", "for ever", bytes, 0));
+  ASSERT_TRUE(store.put_value("ben", "his", bytes, now_ms_ + 1));
+  ASSERT_TRUE(store.put_value("anna", "second", bytes, now_ms_ + 20));
+  ASSERT_TRUE(store.put_value("anna", "first", bytes, now_ms_ + 10));
+  EXPECT_TRUE(store.get_value("anna", "first"));
+  ASSERT_TRUE(store.put_value("anna", "third", bytes, now_ms_ + 30));
+  EXPECT_EQ(code_of(store.get_value("anna", "first")), ErrorCode::kNotFound);
+  ASSERT_TRUE(store.put_value("anna", "large", std::string(2000, 'x'), now_ms_ + 5));
+  EXPECT_TRUE(store.get_value("anna", "large")) << "the newest is kept in any case";
+  EXPECT_EQ(code_of(store.get_value("anna", "third")), ErrorCode::kNotFound);
+  EXPECT_TRUE(store.get_value("anna", "for ever"));
+  EXPECT_TRUE(store.get_value("ben", "his"));
+}
+
 TEST_F(Values, CanBeDeleted) {
   WaitingStore store = open();
   ASSERT_TRUE(store.put_value("anna", "answer", "42", 0));
