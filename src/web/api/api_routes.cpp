@@ -1,8 +1,5 @@
 #include "web/api/api_routes.h"
 
-#include <algorithm>
-#include <array>
-
 #include "web/api/anthropic.h"
 #include "web/api/handler.h"
 #include "web/api/ollama.h"
@@ -21,10 +18,7 @@ http::Response api_server_error(const http::Request& request, int status,
                                 const std::string& message) {
   const std::string_view path = request.path;
   if (path.starts_with("/v1/messages")) return server_error(status, message, messages_error_body);
-  constexpr auto& kPaths = kOllamaPaths;
-  if (std::find(kPaths.begin(), kPaths.end(), path) != kPaths.end()) {
-    return server_error(status, message, ollama_error_body);
-  }
+  if (is_ollama_path(path)) return server_error(status, message, ollama_error_body);
   return server_error(status, message);
 }
 

@@ -2,7 +2,6 @@
 // service is asked, and from answers back to JSON, whole or as lines of it. Knows no connection.
 #pragma once
 
-#include <array>
 #include <boost/json/fwd.hpp>
 #include <string>
 #include <string_view>
@@ -15,9 +14,10 @@
 
 namespace notso::api {
 
-// The paths whose errors are written in Ollama's shape.
-inline constexpr std::array<std::string_view, 6> kOllamaPaths = {
-    "/api/version", "/api/tags", "/api/ps", "/api/show", "/api/chat", "/api/generate"};
+// Whether a path is of Ollama's API, be it served or not: errors are written in its shape there.
+[[nodiscard]] constexpr bool is_ollama_path(std::string_view path) {
+  return path.starts_with("/api/") && path != "/api/status";
+}
 
 // What POST /api/chat and POST /api/generate ask for.
 struct OllamaCall {

@@ -13,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::int64_t kInt32Max = std::numeric_limits<std::int32_t>::max();
+constexpr std::int32_t kInt32Max = std::numeric_limits<std::int32_t>::max();
 constexpr std::int64_t kInt64Max = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kInt64Min = std::numeric_limits<std::int64_t>::min();
 constexpr std::size_t kGrammarBytesMax = std::size_t{256} << 10U;
@@ -130,7 +130,14 @@ void read_stop(Fields& fields, std::vector<std::string>& stop, std::string_view 
 
 void read_max_tokens(Fields& fields, std::int32_t low, std::int32_t& max_tokens) {
   const bool newer = fields.has("max_completion_tokens");
-  fields.integer(newer ? "max_completion_tokens" : "max_tokens", low, kInt32Max, max_tokens);
+  const std::string_view key = newer ? "max_completion_tokens" : "max_tokens";
+  // Many programs write -1 for "as many as there is room for".
+  const json::value* given = fields.find(key);
+  if (given != nullptr && given->is_int64() && given->get_int64() == -1) {
+    max_tokens = kInt32Max;
+    return;
+  }
+  fields.integer(key, low, kInt32Max, max_tokens);
 }
 
 void read_response_format(Fields& fields, std::optional<GrammarSource>& format) {

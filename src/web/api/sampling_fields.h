@@ -14,7 +14,8 @@ void read_sampling(Fields& fields, SamplingParams& sampling);
 // Reads stop, or what an API calls it: a string or an array of them.
 void read_stop(Fields& fields, std::vector<std::string>& stop, std::string_view key = "stop");
 
-// Reads max_completion_tokens or, where that is missing, max_tokens; at least `low`.
+// Reads max_completion_tokens or, where that is missing, max_tokens; at least `low`, or
+// -1 for as many as there is room for.
 void read_max_tokens(Fields& fields, std::int32_t low, std::int32_t& max_tokens);
 
 // Reads what the content must match: response_format (text, json_object, json_schema, grammar,

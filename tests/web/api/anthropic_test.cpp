@@ -223,6 +223,8 @@ TEST_F(Anthropic, ErrorsOfTheServerHaveItToo) {
   EXPECT_THAT(api_server_error(request, 401, "no key").body, HasSubstr("authentication_error"));
   request.path = "/api/chat";
   EXPECT_EQ(api_server_error(request, 401, "no key").body, R"({"error":"no key"})");
+  request.path = "/api/pull";
+  EXPECT_EQ(api_server_error(request, 404, "no").body, R"({"error":"no"})");
   request.path = "/v1/responses";
   EXPECT_THAT(api_server_error(request, 401, "no key").body, HasSubstr("invalid_api_key"));
 }

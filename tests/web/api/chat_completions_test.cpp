@@ -198,6 +198,8 @@ TEST_F(ChatCompletions, AnswersThatAreCutSaySo) {
   poll();
   EXPECT_EQ(choice_of(exchange.reply.json()).at("finish_reason"), "length");
   EXPECT_EQ(choice_of(exchange.reply.json()).at("message").at("content"), "half");
+  const Reply free = post(kChat, hello(R"(, "max_tokens": -1)"), "abcdef<|im_end|>");
+  EXPECT_EQ(choice_of(free.json()).at("message").at("content"), "abcdef");
   const Reply limited = post(kChat, hello(R"(, "max_tokens": 2)"), "abcdef");
   EXPECT_EQ(choice_of(limited.json()).at("finish_reason"), "length");
   EXPECT_EQ(limited.json().at("usage").at("completion_tokens"), 2);
@@ -306,7 +308,7 @@ TEST_F(ChatCompletions, BadParametersNameTheField) {
   const std::vector<std::pair<std::string_view, std::string_view>> cases = {
       {R"(, "temperature": 3)", "temperature"},
       {R"(, "max_tokens": 0)", "max_tokens"},
-      {R"(, "max_completion_tokens": -1)", "max_completion_tokens"},
+      {R"(, "max_completion_tokens": -2)", "max_completion_tokens"},
       {R"(, "top_logprobs": 3)", "top_logprobs"},
       {R"(, "logprobs": true, "top_logprobs": 21)", "top_logprobs"},
       {R"(, "stream": "yes")", "stream"},
