@@ -53,6 +53,9 @@ int config(const ConfigArguments& arguments) {
   const auto resolved =
       resolve_settings(arguments.flags.values, process_environment(), arguments.flags.config_path);
   if (!resolved) return report_error(resolved.error());
+  for (const std::string& line : mistyped_variables(environ)) {
+    std::fprintf(stderr, "notso: %s\n", line.c_str());
+  }
   if (arguments.json) {
     print_json(*resolved);
   } else {

@@ -135,6 +135,10 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 // The process's environment.
 [[nodiscard]] Environment process_environment();
 
+// Of these environment variables ("NAME=value", up to a null pointer: the process's `environ`),
+// the ones that begin like this program's and are none of them: a line each, with what was meant.
+[[nodiscard]] std::vector<std::string> mistyped_variables(const char* const* variables);
+
 // What holds, and where each value came from.
 struct ResolvedSettings {
   Settings settings;

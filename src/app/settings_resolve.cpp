@@ -6,6 +6,7 @@
 #include <toml++/toml.h>
 
 #include "app/settings.h"
+#include "base/json_text.h"
 #include "base/nearest_name.h"
 
 namespace notso {
@@ -184,6 +185,22 @@ Environment process_environment() {
     if (value == nullptr) return std::nullopt;
     return value;
   };
+}
+
+std::vector<std::string> mistyped_variables(const char* const* variables) {
+  std::vector<std::string> known = {"NOTSO_HOME", "NOTSO_CONFIG", "NOTSO_CPU"};
+  for (const SettingInfo& info : setting_table()) known.push_back(environment_name(info));
+  const std::vector<std::string_view> names(known.begin(), known.end());
+  std::vector<std::string> lines;
+  for (; *variables != nullptr; ++variables) {
+    const std::string_view text = *variables;
+    const std::string_view name = text.substr(0, text.find('='));
+    if (!name.starts_with("NOTSO_") || std::ranges::find(names, name) != names.end()) continue;
+    const auto meant = nearest_name(name, names);
+    lines.push_back("the environment's " + printable(name) + " is no setting" +
+                    (meant ? "; did you mean " + std::string(*meant) + "?" : ""));
+  }
+  return lines;
 }
 
 std::vector<std::string> config_candidates(const Environment& environment) {

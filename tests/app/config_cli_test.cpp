@@ -53,6 +53,15 @@ TEST_F(SettingsCommands, ConfigShowsEachValueAndItsOrigin) {
                                   "\"source\": \"environment NOTSO_PORT\"}"));
 }
 
+TEST_F(SettingsCommands, AVariableThatIsNoSettingIsNamed) {
+  setenv("NOTSO_PROT", "8080", 1);
+  const ProgramRun shown = run({"config"});
+  unsetenv("NOTSO_PROT");
+  EXPECT_EQ(shown.exit_code, 0);
+  EXPECT_EQ(shown.err,
+            "notso: the environment's NOTSO_PROT is no setting; did you mean NOTSO_PORT?\n");
+}
+
 TEST_F(SettingsCommands, AWrongFlagIsExitCodeTwoAndAWrongFileOne) {
   const ProgramRun flag = run({"config", "--port", "99999"});
   EXPECT_EQ(flag.exit_code, 2);
