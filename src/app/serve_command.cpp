@@ -83,18 +83,21 @@ class Signals {
   int fd_ = -1;
 };
 
-// Room for every connection, some files and the store.
-void raise_file_limit(const Settings& settings) {
+// Room for every connection, some files and the store. Where the system grants less, there are
+// fewer connections: one too many is then told so, and the store and the models keep their files.
+void make_room_for_connections(Settings& settings) {
+  constexpr std::int64_t kOtherFiles = 256;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto wanted = static_cast<rlim_t>(settings.connections_max) + 256;
+  const auto wanted = static_cast<rlim_t>(settings.connections_max + kOtherFiles);
   if (limit.rlim_cur >= wanted) return;
   limit.rlim_cur = std::min(wanted, limit.rlim_max);
-  setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_cur < wanted) {
-    log_warning("fewer files may be open than connections are allowed",
-                {{"files", limit.rlim_cur}, {"connections", settings.connections_max}});
-  }
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return;
+  const auto files = static_cast<std::int64_t>(limit.rlim_cur);
+  settings.connections_max = std::max(files - std::min(kOtherFiles, files / 2), std::int64_t{1});
+  log_warning("fewer files may be open than were asked for, so there are fewer connections",
+              {{"files", files}, {"connections", settings.connections_max}});
 }
 
 Result<int> inherited_socket() {
@@ -184,6 +187,7 @@ void stop(ServerApp& app, const Signals& signals, int number) {
 // Waits for signals and for the model until it is time to leave.
 Status run(ServerApp& app, const Signals& signals, LoadResult& load) {
   pollfd waiting[2] = {{signals.fd(), POLLIN, 0}, {load.fd(), POLLIN, 0}};
+  bool announced = false;
   while (true) {
     if (poll(waiting, 2, -1) < 0 && errno != EINTR) {
       return fail(ErrorCode::kInternal, "cannot wait for signals");
@@ -192,13 +196,15 @@ Status run(ServerApp& app, const Signals& signals, LoadResult& load) {
       // Why a model could not be loaded is in the log; the page says it too, and offers others.
       (void)load.take();
       announce(app);
+      announced = true;
     }
     if ((waiting[0].revents & POLLIN) == 0) continue;
     const int number = signals.next();
     if (number == SIGHUP) {
-      notify_service_manager("RELOADING=1");
+      // A service manager takes the end of a reload for being ready.
+      if (announced) notify_service_manager("RELOADING=1");
       app.reload();
-      notify_service_manager("READY=1");
+      if (announced) notify_service_manager("READY=1");
       continue;
     }
     stop(app, signals, number);
@@ -243,7 +249,7 @@ Status serve(const SettingFlags& flags) {
   // Before any thread begins, the log's included.
   const Signals signals;
   const RunningLog log(settings);
-  raise_file_limit(settings);
+  make_room_for_connections(settings);
   LoadResult load;
   ProgressBar bar("packing weights", "B");
   ServerApp app(settings);
@@ -251,6 +257,7 @@ Status serve(const SettingFlags& flags) {
       app.start(*socket, {[&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
                           [&](Status loaded) { load.set(std::move(loaded)); }});
   if (!started) return started;
+  for (const std::string& line : mistyped_variables(environ)) log_warning(line);
   for (const std::string& note : passed_over) log_warning("passed over", {{"why", note}});
   log_info("listening",
            {{"url", app.url()}, {"config", resolved->config_path}, {"model", settings.model_path}});
