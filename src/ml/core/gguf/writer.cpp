@@ -51,7 +51,9 @@ tl::unexpected<Error> write_failure(const std::string& path, int error) {
   return fail(ErrorCode::kUnavailable, about + std::strerror(error));
 }
 
-// The file while it is written: removed again unless it was committed.
+// The file while it is written. It has no name until it is whole, so that nothing is left of it
+// however the program ends; on file systems that have no such files it has one beside the path, and
+// is removed again unless it was committed.
 class PartialFile {
  public:
   explicit PartialFile(const std::string& path)
@@ -60,7 +62,7 @@ class PartialFile {
   PartialFile& operator=(const PartialFile&) = delete;
   ~PartialFile() {
     if (fd_ >= 0) close(fd_);
-    if (created_) unlink(partial_path_.c_str());
+    if (named_) unlink(partial_path_.c_str());
   }
 
   Status create(std::uint64_t size) {
@@ -69,9 +71,14 @@ class PartialFile {
       return fail(ErrorCode::kInvalidArgument,
                   "cannot write '" + path_ + "': it is a folder or device; name a file");
     }
-    fd_ = open(partial_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd_ < 0) return write_failure(path_, errno);
-    created_ = true;
+    const std::size_t slash = path_.rfind('/');
+    const std::string folder = slash == std::string::npos ? "." : path_.substr(0, slash + 1);
+    fd_ = open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0666);
+    if (fd_ < 0) {
+      fd_ = open(partial_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+      if (fd_ < 0) return write_failure(path_, errno);
+      named_ = true;
+    }
     // A file system that cannot reserve says so; the write itself reports a full disk then.
     if (fallocate(fd_, 0, 0, static_cast<off_t>(size)) != 0 &&
         (errno == ENOSPC || errno == EFBIG || errno == EDQUOT)) {
@@ -95,11 +102,21 @@ class PartialFile {
   // On disk and under its name.
   Status commit() {
     if (fsync(fd_) != 0) return write_failure(path_, errno);
+    if (!named_) {
+      // A name that takes another's place is given in two steps.
+      const std::string unnamed = "/proc/self/fd/" + std::to_string(fd_);
+      unlink(partial_path_.c_str());
+      if (linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, partial_path_.c_str(), AT_SYMLINK_FOLLOW) !=
+          0) {
+        return write_failure(path_, errno);
+      }
+      named_ = true;
+    }
     if (close(std::exchange(fd_, -1)) != 0) return write_failure(path_, errno);
     if (std::rename(partial_path_.c_str(), path_.c_str()) != 0) {
       return write_failure(path_, errno);
     }
-    created_ = false;
+    named_ = false;
     return {};
   }
 
@@ -107,7 +124,7 @@ class PartialFile {
   std::string path_;
   std::string partial_path_;
   int fd_ = -1;
-  bool created_ = false;
+  bool named_ = false;  // whether the file is at partial_path_
 };
 
 }  // namespace
