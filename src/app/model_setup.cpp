@@ -127,12 +127,12 @@ Result<std::string> choose_model_path(const std::string& wish) {
 }
 
 Result<std::string> demo_model_path() {
+  // Where nothing can be kept (a read-only system, a full disk, no home), the demo runs all the
+  // same.
   const std::string folder = cache_folder();
-  if (folder.empty()) {
-    return fail(ErrorCode::kUnavailable,
-                "the built-in demo needs a cache folder; set HOME, XDG_CACHE_HOME or NOTSO_HOME");
-  }
-  return write_demo_model(folder);
+  if (folder.empty()) return demo_model_in_memory();
+  auto written = write_demo_model(folder);
+  return written ? written : demo_model_in_memory();
 }
 
 Result<LoadedModel> load_model(const ModelPlan& plan, const LoadProgress& progress) {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <string_view>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +90,20 @@ Result<std::string> write_demo_model(const std::string& folder) {
     return pass_on(written);
   }
   return path;
+}
+
+Result<std::string> demo_model_in_memory() {
+  static const Result<std::string> made = []() -> Result<std::string> {
+    const int file = memfd_create("notso-demo", MFD_CLOEXEC);
+    if (file < 0) {
+      return fail(ErrorCode::kResourceExhausted,
+                  std::string("no memory for the demo model: ") + std::strerror(errno));
+    }
+    const std::string path = "/proc/self/fd/" + std::to_string(file);
+    if (auto written = write_all(file, path); !written) return pass_on(written);
+    return path;
+  }();
+  return made;
 }
 
 }  // namespace notso

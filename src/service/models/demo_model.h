@@ -17,4 +17,7 @@ namespace notso {
 // is there with the very same bytes; whoever has the old one open keeps it.
 [[nodiscard]] Result<std::string> write_demo_model(const std::string& folder);
 
+// The path of a demo that is on no disk: a file in memory that stays for as long as the process.
+[[nodiscard]] Result<std::string> demo_model_in_memory();
+
 }  // namespace notso
