@@ -68,7 +68,8 @@ ChatSession::Next ChatSession::take(const std::string& line) {
 
 ChatSession::Next ChatSession::run_command(std::string_view line) {
   const std::size_t end = std::min(line.find_first_of(" \t\n"), line.size());
-  const std::string_view name = line.substr(1, end - 1);
+  std::string_view name = line.substr(1, end - 1);
+  if (name == "exit" || name == "bye") name = "quit";  // as other chats call it
   for (const Command& command : commands()) {
     if (command.name == name) return (this->*command.run)(trimmed(line.substr(end)));
   }

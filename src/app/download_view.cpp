@@ -71,11 +71,16 @@ DownloadView::~DownloadView() {
 void DownloadView::show(const DownloadProgress& progress) {
   const auto now = std::chrono::steady_clock::now();
   const bool fresh = progress.phase != phase_;
-  if (!terminal_ && !fresh && now - shown_ < kLogInterval) return;
+  // Why there is a wait is longer than a terminal's line is wide, so it is not redrawn in place.
+  const bool whole_line = !terminal_ || progress.phase == Phase::kWaiting;
+  if (whole_line && !fresh && (terminal_ || now - shown_ < kLogInterval)) return;
   phase_ = progress.phase;
   shown_ = now;
   const std::string line = label_ + "  " + download_line(progress, terminal_);
-  if (terminal_) {
+  if (terminal_ && whole_line) {
+    std::fprintf(stderr, "\r\x1b[K%s\n", line.c_str());
+    open_ = false;
+  } else if (terminal_) {
     std::fprintf(stderr, "\r\x1b[K%s", line.c_str());
     open_ = true;
   } else {
