@@ -5,6 +5,7 @@
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <thread>
 
@@ -297,6 +298,21 @@ TEST_F(Serve, TellsTheServiceManagerHowItStands) {
   close(fd);
   EXPECT_THAT(all, ContainsRegex("READY=1\nSTATUS=serving at http://127\\.0\\.0\\.1:[0-9]+"));
   EXPECT_THAT(all, EndsWith("STOPPING=1|"));
+}
+
+TEST_F(Serve, HasConnectionsForHalfOfFewFilesAndTellsTheNextOneSo) {
+  ServerProcess server(flags({"--header-seconds", "300"}), [] {
+    const rlimit few{120, 120};
+    setrlimit(RLIMIT_NOFILE, &few);
+  });
+  ASSERT_TRUE(server.wait_ready());
+  std::vector<int> idle;
+  for (int i = 0; i < 60; ++i) idle.push_back(connect_to(server.port()));
+  EXPECT_THAT(drain(connect_to(server.port())), StartsWith("HTTP/1.1 503 "));
+  for (const int fd : idle) close(fd);
+  server.signal(SIGTERM);
+  EXPECT_EQ(server.wait_end(), 0);
+  EXPECT_THAT(server.log(), HasSubstr("files=120 connections=60"));
 }
 
 TEST_F(Serve, ServesASocketThatItInherits) {

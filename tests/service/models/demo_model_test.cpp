@@ -53,6 +53,14 @@ TEST(DemoModel, replaces_a_file_that_differs_and_leaves_nothing_beside_it) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
+TEST(DemoModel, needs_no_disk) {
+  const auto path = demo_model_in_memory();
+  ASSERT_TRUE(path) << path.error().message;
+  EXPECT_TRUE(file_text(*path) == demo_text());
+  EXPECT_EQ(demo_model_in_memory().value(), *path);
+  EXPECT_TRUE(GgufFile::open(*path));
+}
+
 TEST(DemoModel, names_the_place_that_cannot_be_written) {
   const ScratchFolder folder;
   write_text(folder / "file", "x");

@@ -2,11 +2,15 @@
 #include "ml/core/gguf/writer.h"
 
 #include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <limits>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "ml/core/gguf/allocation_counter.h"
 #include "ml/core/gguf/gguf_bytes.h"
@@ -149,6 +153,30 @@ TEST_F(WriterTest, ALargeTensorIsStreamedInOrderWithLittleMemory) {
   EXPECT_TRUE(in_order);
   EXPECT_EQ(expected_block, 64u * 512u);
   EXPECT_EQ(last_done, writer.file_bytes());
+}
+
+TEST_F(WriterTest, NothingIsLeftOfAFileWhoseWriterIsKilled) {
+  std::string folder = std::filesystem::temp_directory_path() / "writer_test_XXXXXX";
+  ASSERT_NE(mkdtemp(folder.data()), nullptr);
+  const int unnamed = open(folder.c_str(), O_WRONLY | O_TMPFILE | O_CLOEXEC, 0600);
+  if (unnamed < 0) {
+    std::filesystem::remove_all(folder);
+    GTEST_SKIP() << "this file system has no files without names";
+  }
+  close(unnamed);
+  const pid_t child = fork();
+  if (child == 0) {
+    GgufWriter writer;
+    writer.add_tensor("w", DType::kF32, {1 << 20},
+                      [](std::uint64_t, std::span<std::byte>) { raise(SIGKILL); });
+    static_cast<void>(writer.write(folder + "/model.gguf"));
+    _exit(0);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_F(WriterTest, AMissingFolderAndAFolderInTheWayAreNamed) {
