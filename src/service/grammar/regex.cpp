@@ -22,10 +22,31 @@ const std::vector<CodeRange> kSpaces{
     {0x2028, 0x2029}, {0x202F, 0x202F}, {0x205F, 0x205F}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF}};
 const std::vector<CodeRange> kLineEnds{{0x0A, 0x0A}, {0x0D, 0x0D}, {0x2028, 0x2029}};
 
+// Sums and products of lengths, in which kUnbounded and what is too large for it stay unbounded.
+std::uint32_t narrowed(std::uint64_t length) {
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(length, kUnbounded));
+}
+TextLength sum(TextLength a, TextLength b) {
+  return {narrowed(std::uint64_t{a.min} + b.min), narrowed(std::uint64_t{a.max} + b.max)};
+}
+TextLength times(TextLength a, TextLength count) {
+  const bool endless = count.max == kUnbounded && a.max > 0;
+  return {narrowed(std::uint64_t{a.min} * count.min),
+          endless ? kUnbounded : narrowed(std::uint64_t{a.max} * count.max)};
+}
+
+// A part of a sequence, the length of its texts, and, where it repeats single characters, those.
+struct Item {
+  ExprId expr = 0;
+  TextLength length;
+  std::optional<ExprId> repeated;
+};
+
 class RegexParser {
  public:
-  RegexParser(std::string_view text, RegexUse use, std::string_view name, ExpressionPool& pool)
-      : text_(text), use_(use), name_(name), pool_(pool) {}
+  RegexParser(std::string_view text, RegexUse use, std::string_view name, ExpressionPool& pool,
+              TextLength length)
+      : text_(text), use_(use), name_(name), pool_(pool), length_(length) {}
 
   Result<ExprId> run() {
     groups_.emplace_back();
@@ -37,7 +58,8 @@ class RegexParser {
       refuse("')' is missing");
       return tl::unexpected(*error_);
     }
-    const ExprId expr = close_group();
+    const ExprId expr = close_group().expr;
+    if (error_) return tl::unexpected(*error_);
     if (!pool_.status()) return tl::unexpected(pool_.status().error());
     return expr;
   }
@@ -45,7 +67,8 @@ class RegexParser {
  private:
   struct Group {
     std::vector<ExprId> alternatives;
-    std::vector<ExprId> items;
+    TextLength length{kUnbounded, 0};  // of all alternatives
+    std::vector<Item> items;
     bool starts_anchored = false;
     bool ends_anchored = false;
     bool can_repeat = false;  // the last item is one that a quantifier may follow
@@ -64,15 +87,16 @@ class RegexParser {
     return pos_ + ahead < text_.size() ? text_[pos_ + ahead] : '\0';
   }
 
-  void add(ExprId item) {
+  void add(const Item& item) {
     groups_.back().items.push_back(item);
     groups_.back().can_repeat = true;
   }
 
   void add_class(std::vector<CodeRange> ranges, bool negated) {
     ranges = normal_ranges(std::move(ranges), negated);
-    add(use_ == RegexUse::kJsonString ? json_string_chars(ranges, pool_)
-                                      : pool_.char_class(std::move(ranges)));
+    const ExprId expr = use_ == RegexUse::kJsonString ? json_string_chars(ranges, pool_)
+                                                      : pool_.char_class(std::move(ranges));
+    add({expr, {1, 1}, {}});
   }
 
   bool parse_part() {
@@ -83,7 +107,7 @@ class RegexParser {
       case ')': {
         if (groups_.size() == 1) return refuse("')' closes nothing");
         ++pos_;
-        const ExprId group = close_group();
+        const Item group = close_group();
         add(group);
         return true;
       }
@@ -147,24 +171,62 @@ class RegexParser {
 
   void end_alternative() {
     Group& group = groups_.back();
-    const ExprId found = pool_.sequence(group.items);
-    if (use_ == RegexUse::kJsonString && groups_.size() == 1) {
-      const ExprId any = pool_.repeat(json_string_char(pool_), 0, kUnbounded);
-      group.alternatives.push_back(
-          pool_.sequence({group.starts_anchored ? pool_.empty() : any, found,
-                          group.ends_anchored ? pool_.empty() : any}));
-    } else {
-      group.alternatives.push_back(found);
+    if (groups_.size() == 1) {
+      if (use_ == RegexUse::kJsonString) {
+        const ExprId any = json_string_char(pool_);
+        const Item more{pool_.repeat(any, 0, kUnbounded), {0, kUnbounded}, any};
+        if (!group.starts_anchored) group.items.insert(group.items.begin(), more);
+        if (!group.ends_anchored) group.items.push_back(more);
+      }
+      fit(group.items);
     }
+    std::vector<ExprId> parts;
+    TextLength length;
+    length.max = 0;
+    for (const Item& item : group.items) {
+      parts.push_back(item.expr);
+      length = sum(length, item.length);
+    }
+    group.alternatives.push_back(pool_.sequence(parts));
+    group.length = {std::min(group.length.min, length.min), std::max(group.length.max, length.max)};
     group.items.clear();
     group.starts_anchored = group.ends_anchored = group.can_repeat = false;
   }
 
-  ExprId close_group() {
+  // Bounds the parts of an outermost alternative so that its texts have a length that is allowed.
+  void fit(std::vector<Item>& items) {
+    TextLength fixed{0, 0};
+    TextLength all{0, 0};
+    Item* varying = nullptr;
+    bool several = false;
+    for (Item& item : items) {
+      all = sum(all, item.length);
+      if (item.length.min == item.length.max) {
+        fixed = sum(fixed, item.length);
+      } else {
+        several = several || varying != nullptr;
+        varying = &item;
+      }
+    }
+    if (all.min >= length_.min && all.max <= length_.max) return;
+    if (all.max < length_.min || all.min > length_.max) {
+      items = {{pool_.never(), {0, 0}, {}}};
+    } else if (several || !varying->repeated) {
+      unsupported("a length beside an expression of which several parts may be longer or shorter");
+    } else {
+      const std::uint32_t least = length_.min > fixed.min ? length_.min - fixed.min : 0;
+      TextLength& own = varying->length;
+      own.min = std::max(own.min, least);
+      if (length_.max != kUnbounded) own.max = std::min(own.max, length_.max - fixed.min);
+      varying->expr = pool_.repeat(*varying->repeated, own.min, own.max);
+    }
+  }
+
+  Item close_group() {
     end_alternative();
-    const ExprId expr = pool_.choice(groups_.back().alternatives);
+    const Item item{pool_.choice(groups_.back().alternatives), groups_.back().length, {}};
     groups_.pop_back();
-    return expr;
+    return item;
   }
 
   bool parse_anchor(char c) {
@@ -189,7 +251,9 @@ class RegexParser {
     if (c == '?') max = 1;
     if (c == '{' && !parse_bounds(min, max)) return false;
     if (peek() == '?') ++pos_;
-    group.items.back() = pool_.repeat(group.items.back(), min, max);
+    Item& item = group.items.back();
+    if (item.length.min == 1 && item.length.max == 1) item.repeated = item.expr;
+    item = {pool_.repeat(item.expr, min, max), times(item.length, {min, max}), item.repeated};
     group.can_repeat = false;
     return true;
   }
@@ -324,6 +388,7 @@ class RegexParser {
   RegexUse use_;
   std::string_view name_;
   ExpressionPool& pool_;
+  TextLength length_;
   std::size_t pos_ = 0;
   std::vector<Group> groups_;
   std::optional<Error> error_;
@@ -332,8 +397,8 @@ class RegexParser {
 }  // namespace
 
 Result<ExprId> parse_regex(std::string_view pattern, RegexUse use, std::string_view name,
-                           ExpressionPool& pool) {
-  return RegexParser(pattern, use, name, pool).run();
+                           ExpressionPool& pool, TextLength length) {
+  return RegexParser(pattern, use, name, pool, length).run();
 }
 
 Result<RuleId> parse_regex_rule(std::string_view pattern, ExpressionPool& pool) {

@@ -5,6 +5,7 @@
 // alternative. Backreferences, lookaround, \b, \p and flags are refused by name.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 #include "base/result.h"
@@ -19,9 +20,17 @@ enum class RegexUse {
                 // anywhere unless '^' and '$' say otherwise; characters are spelled as JSON must
 };
 
-// The expression for `pattern`. `name` begins the messages: "The regular expression".
+// How many characters a text may have.
+struct TextLength {
+  std::uint32_t min = 0;
+  std::uint32_t max = kUnbounded;
+};
+
+// The expression for `pattern`, of whose texts only those of the given length match: kUnsupported
+// where an outermost alternative has more than one part whose length may vary ("a*b*"), unless all
+// its texts have such a length. `name` begins the messages: "The regular expression".
 Result<ExprId> parse_regex(std::string_view pattern, RegexUse use, std::string_view name,
-                           ExpressionPool& pool);
+                           ExpressionPool& pool, TextLength length = {});
 
 // As a rule for a whole answer.
 Result<RuleId> parse_regex_rule(std::string_view pattern, ExpressionPool& pool);

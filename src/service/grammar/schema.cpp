@@ -195,27 +195,24 @@ class SchemaCompiler {
     const bool has_pattern = facts.pattern != nullptr;
     const std::string_view format =
         facts.format != nullptr ? format_pattern(view(*facts.format)) : std::string_view();
-    const bool has_length = facts.min_length > (has_pattern ? 0 : 1) || facts.max_length;
-    if ((has_pattern || !format.empty()) && has_length) {
-      return fail_at(place,
-                     "'pattern' or 'format' together with lengths is not supported; write one "
-                     "'pattern' for both",
-                     ErrorCode::kUnsupported);
-    }
     const ExprId quote = pool_.literal("\"");
-    if (has_pattern || !format.empty()) {
-      const std::string what = "The schema at " + place.pointer + ": 'pattern'";
-      Result<ExprId> inside = parse_regex(has_pattern ? view(*facts.pattern) : format,
-                                          RegexUse::kJsonString, what, pool_);
-      if (!inside && inside.error().code == ErrorCode::kUnsupported && !format.empty()) {
-        inside = parse_regex(format, RegexUse::kJsonString, what, pool_);
-      }
-      if (!inside) return inside;
-      return pool_.sequence({quote, *inside, quote});
-    }
-    if (facts.min_length == 0 && !facts.max_length) return json_.any_string();
     const std::uint32_t most = facts.max_length.value_or(kUnbounded);
     if (most < facts.min_length) return pool_.never();
+    if (has_pattern || !format.empty()) {
+      const TextLength length{facts.min_length, most};
+      const std::string what = "The schema at " + place.pointer + ": 'pattern'";
+      Result<ExprId> inside = parse_regex(has_pattern ? view(*facts.pattern) : format,
+                                          RegexUse::kJsonString, what, pool_, length);
+      if (!inside && inside.error().code == ErrorCode::kUnsupported && has_pattern &&
+          !format.empty()) {
+        inside = parse_regex(format, RegexUse::kJsonString, what, pool_, length);
+      }
+      if (inside) return pool_.sequence({quote, *inside, quote});
+      // Lengths are a demand, a format is none.
+      const bool is_only_format = !has_pattern && inside.error().code == ErrorCode::kUnsupported;
+      if (!is_only_format) return inside;
+    }
+    if (facts.min_length == 0 && !facts.max_length) return json_.any_string();
     return pool_.sequence(
         {quote, pool_.repeat(json_string_char(pool_), facts.min_length, most), quote});
   }

@@ -1,7 +1,9 @@
 // What answers a JSON schema allows. Whether all of them are valid is the matter of sampling_test
 // and of tests/peer/grammar; here are those that must be possible, and what is refused.
+#include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <regex>
 
 #include "service/grammar/verdict.h"
 
@@ -116,6 +118,47 @@ TEST(Schema, APatternGoesBeforeTheFormatThatItSpellsOut) {
   const std::string ahead = R"j({"type":"string","format":"date","pattern":"^(?=2).*$"})j";
   EXPECT_EQ(verdict(kSchema, ahead, R"("2024-02-29")"), "yes");
   EXPECT_EQ(verdict(kSchema, ahead, R"("2024")"), "no");
+}
+
+// All texts of up to six of these characters are held against the standard library's expressions.
+TEST(Schema, APatternAndLengthsHoldTogether) {
+  std::vector<std::string> texts{""};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    for (const char c : texts[i].size() < 6 ? std::string("ab-") : std::string()) {
+      texts.push_back(texts[i] + c);
+    }
+  }
+  for (const std::string pattern :
+       {"^[ab]+$", "^a[ab-]*$", "^[ab]{2,}-a$", "^ab?a$", "^(ab|-a)b{0,3}$", "^-|ab$",
+        "^(a|b)(a|-)[ab]{1,4}$", "^a", "b$", "^a{5}$"}) {
+    const std::regex expression(pattern);
+    for (const auto& [least, most] : {std::pair<std::size_t, std::size_t>{0, 3}, {2, 4}, {5, 6}}) {
+      const std::string schema = R"({"type":"string","pattern":")" + pattern + R"(","minLength":)" +
+                                 std::to_string(least) + R"(,"maxLength":)" + std::to_string(most) +
+                                 "}";
+      const auto fits = [&](const std::string& text) {
+        return text.size() >= least && text.size() <= most && std::regex_search(text, expression);
+      };
+      if (std::none_of(texts.begin(), texts.end(), fits)) {
+        EXPECT_THAT(refusal(kSchema, schema), HasSubstr("has no text")) << schema;
+        continue;
+      }
+      for (const std::string& text : texts) {
+        ASSERT_EQ(verdict(kSchema, schema, '"' + text + '"'), fits(text) ? "yes" : "no")
+            << schema << " " << text;
+      }
+    }
+  }
+}
+
+TEST(Schema, LengthsGoBeforeAFormatAndWithSeveralVaryingPartsAreRefused) {
+  const std::string schema = R"({"type":"string","format":"email","maxLength":7})";
+  EXPECT_EQ(verdict(kSchema, schema, R"("a@b.com")"), "yes");
+  EXPECT_EQ(verdict(kSchema, schema, R"("aa@b.com")"), "no");
+  const std::string least = R"({"type":"string","format":"email","minLength":1})";
+  EXPECT_EQ(verdict(kSchema, least, R"("nobody")"), "no");
+  EXPECT_THAT(refusal(kSchema, R"j({"type":"string","pattern":"^a*b*$","maxLength":3})j"),
+              HasSubstr("several parts may be longer or shorter"));
 }
 
 TEST(Schema, BoundsOfNineteenDigitsAreRefused) {
