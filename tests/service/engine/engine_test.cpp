@@ -57,15 +57,15 @@ class EngineTest : public ::testing::Test {
     return submitted;
   }
 
-  // Keeps the thread inside a step until let_go() is called; later steps take a little.
-  void hold_steps() {
-    model_.before_step = [this](const StepInput&) {
+  // Keeps the thread inside a step until let_go() is called; each step takes at least `step`.
+  void hold_steps(std::chrono::milliseconds step = std::chrono::milliseconds(1)) {
+    model_.before_step = [this, step](const StepInput&) {
       std::unique_lock lock(mutex_);
       is_held_ = true;
       changed_.notify_all();
       changed_.wait(lock, [this] { return may_go_; });
       lock.unlock();
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      std::this_thread::sleep_for(step);
     };
   }
   void wait_until_held() {
@@ -173,12 +173,14 @@ TEST_F(EngineTest, BackgroundRequestsTakeNoPlaceInTheQueueFromOthers) {
 
 TEST_F(EngineTest, WhoeverComesWhenAllPlacesAreTakenIsToldAWait) {
   options_.running_max = 1;
+  hold_steps();
   start();
   EXPECT_EQ(engine_->expected_wait_s(), 0);
   std::promise<double> wait;
   auto first = submit(made_up_prompt(20, 1), {.tokens_max = 30},
                       [&] { wait.set_value(engine_->expected_wait_s()); });
   auto second = submit(made_up_prompt(20, 2), {.tokens_max = 30});
+  let_go();
   EXPECT_GT(wait.get_future().get(), 0);
   first.ended.wait();
   second.ended.wait();
@@ -197,7 +199,8 @@ TEST_F(EngineTest, ACancelComesThroughWhileAStepRuns) {
 }
 
 TEST_F(EngineTest, TheEndOfTheEngineEndsAllRequestsAsCancelled) {
-  hold_steps();
+  // The answers would take seconds, so that the end comes before theirs.
+  hold_steps(std::chrono::milliseconds(20));
   start();
   auto running = submit(made_up_prompt(100, 1), {.tokens_max = 900});
   wait_until_held();
@@ -244,9 +247,12 @@ TEST_F(EngineTest, DroppedCachesAreGone) {
 TEST_F(EngineTest, AnIdleEngineUsesNoProcessor) {
   start();
   submit(made_up_prompt(300, 1)).ended.wait();
+  // The answer's last step may still be on its way out.
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
   const std::clock_t before = std::clock();
   std::this_thread::sleep_for(std::chrono::milliseconds(400));
-  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 10);
+  // A thread that spins would take twice as much.
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 5);
 }
 
 TEST_F(EngineTest, TheDefaultBudgetSuitsTheMachine) {
