@@ -132,10 +132,12 @@ TEST(ThreadPool, MakesDoWithTheThreadsThatThereAre) {
 TEST(ThreadPool, BurnsNoProcessorTimeWhileIdle) {
   ThreadPool pool(4);
   meet_all_threads(pool);
-  std::this_thread::sleep_for(50ms);
+  // Helpers that the system runs late fall asleep late.
+  std::this_thread::sleep_for(200ms);
   const auto before = process_cpu_time();
   std::this_thread::sleep_for(200ms);
-  EXPECT_LT(process_cpu_time() - before, 20ms);
+  // Even one helper that spins would take twice as much.
+  EXPECT_LT(process_cpu_time() - before, 100ms);
 }
 
 TEST(ThreadPool, ATeamHasAtLeastItsCaller) {

@@ -1,4 +1,4 @@
-// Hostile sources are refused, or simply done, within a second, with one line that says why.
+// Hostile sources are refused, or simply done, in no time, with one line that says why.
 #include <ctime>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,10 +14,11 @@ using testing::HasSubstr;
 using testing::Not;
 using Kind = GrammarSource::Kind;
 
+// Many times what the slowest takes, and nothing to what grows by powers.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr double kSeconds = 20;
+constexpr double kSeconds = 60;
 #else
-constexpr double kSeconds = 1;
+constexpr double kSeconds = 5;
 #endif
 
 // The refusal, having taken little processor time (sanitizers get more).
@@ -166,7 +167,7 @@ TEST(GrammarLimits, AnAnswerWhoseMasksAreAllHardIsRefused) {
   EXPECT_EQ(masks("(.?){60}[aeiou ].{20}", Kind::kRegex, 60), "");
   const std::clock_t start = std::clock();
   EXPECT_THAT(masks("(.?){300}[aeiou ].{200}", Kind::kRegex, 200), HasSubstr("too ambiguous"));
-  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 3 * kSeconds);
+  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 2 * kSeconds);
 }
 
 TEST(GrammarLimits, ALongStringOfManyStatesIsFine) {
