@@ -1,5 +1,6 @@
 // notso serve as its operator sees it: how it starts, refuses, answers, reloads and ends.
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -152,9 +153,13 @@ TEST_F(Serve, EndsRunningAnswersProperlyOnSigterm) {
       R"({"messages":[{"role":"user","content":"Hi"}],"max_tokens":300,"stream":true,)"
       R"("ignore_eos":true})";
   std::string answer;
-  std::thread client([&] { answer = server.fetch("POST", "/v1/chat/completions", body); });
-  while (server.fetch("GET", "/metrics").find("notso_http_streams 1\n") == std::string::npos) {
-    if (answer.find("[DONE]") != std::string::npos) break;
+  std::atomic<bool> over{false};
+  std::thread client([&] {
+    answer = server.fetch("POST", "/v1/chat/completions", body);
+    over = true;
+  });
+  while (!over &&
+         server.fetch("GET", "/metrics").find("notso_http_streams 1\n") == std::string::npos) {
   }
   server.signal(SIGTERM);
   EXPECT_EQ(server.wait_end(), 0);
