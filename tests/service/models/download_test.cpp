@@ -36,8 +36,11 @@ TEST_F(DownloadTest, checks_the_hash_that_it_is_given) {
   EXPECT_TRUE(expect_whole(wanted).verified);
 }
 
+// A second: progress is told ten times as often.
+const std::string kSlowFile = "/slow/x.gguf?ms=20";
+
 TEST_F(DownloadTest, tells_how_far_it_is_until_it_is_done) {
-  expect_whole(request("/slow/x.gguf?ms=2"));
+  expect_whole(request(kSlowFile));
   ASSERT_GE(told_.size(), 4U);
   EXPECT_EQ(told_.front().phase, Phase::kAsking);
   EXPECT_EQ(told_.back().phase, Phase::kDone);
@@ -64,7 +67,7 @@ TEST_F(DownloadTest, uses_one_stream_where_nothing_tells_versions_apart) {
 
 TEST_F(DownloadTest, goes_on_where_a_cancelled_download_stopped) {
   std::stop_source stop;
-  auto wanted = request("/slow/x.gguf?ms=2");
+  auto wanted = request(kSlowFile);
   wanted.stop = stop.get_token();
   wanted.progress = [&](const DownloadProgress& progress) {
     if (progress.done > 1'000'000) stop.request_stop();
@@ -98,7 +101,7 @@ TEST_F(DownloadTest, survives_kill_9_at_any_moment_and_goes_on) {
   for (int attempt = 0; attempt < 40 && !exists(target_); ++attempt) {
     const pid_t child = fork();
     if (child == 0) {
-      auto wanted = request("/slow/x.gguf?ms=1");
+      auto wanted = request("/slow/x.gguf?ms=10");
       wanted.progress = {};
       wanted.sha256 = sha256_of(content_);
       _exit(download(wanted) ? 0 : 1);
@@ -126,7 +129,7 @@ TEST_F(DownloadTest, starts_over_when_the_part_is_of_another_file) {
 
 TEST_F(DownloadTest, starts_over_once_when_what_was_left_behind_is_spoiled) {
   std::stop_source stop;
-  auto wanted = request("/slow/x.gguf?ms=2");
+  auto wanted = request(kSlowFile);
   wanted.sha256 = sha256_of(content_);
   wanted.stop = stop.get_token();
   wanted.progress = [&](const DownloadProgress& progress) {

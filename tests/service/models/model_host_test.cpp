@@ -59,7 +59,9 @@ class ModelHostTest : public ::testing::Test {
       const std::lock_guard lock(mutex_);
       if (broken_.count(path) > 0) return fail(ErrorCode::kInvalidArgument, path + " is broken");
       ++loads_;
-      return std::make_shared<FakeModel>(path, 100, alive_);
+      auto model = std::make_shared<FakeModel>(path, 100, alive_);
+      model->busy_ = born_busy_.load();
+      return model;
     };
     options.needed_bytes = [](const std::string&) { return std::uint64_t{100}; };
     options.available_bytes = [] { return std::uint64_t{1} << 40U; };
@@ -112,6 +114,7 @@ class ModelHostTest : public ::testing::Test {
   std::shared_future<void> gate_;  // loading waits for it
   std::atomic<int> alive_{0};
   std::atomic<int> loads_{0};
+  std::atomic<std::size_t> born_busy_{0};  // of models that are loaded from now on
 };
 
 TEST_F(ModelHostTest, says_that_there_is_no_model_where_none_was_chosen) {
@@ -192,9 +195,9 @@ TEST_F(ModelHostTest, a_model_beside_the_chosen_one_goes_when_nobody_uses_it) {
   with_idle.idle_s_max = 0.05;
   ModelHost host(with_idle);
   ASSERT_TRUE(choose(host, "a"));
+  born_busy_ = 1;
   auto other = use(host, "b");
   ASSERT_TRUE(other);
-  (*other)->busy_ = 1;
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
   EXPECT_THAT(running(host), ElementsAre("a", "b"));
   (*other)->busy_ = 0;
