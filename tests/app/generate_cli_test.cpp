@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
@@ -231,6 +232,8 @@ TEST_F(ModelCommands, MemoryStaysFlatOverTwoThousandTokens) {
 #endif
   int out[2];
   ASSERT_EQ(pipe(out), 0);
+  // A small pipe, so that the program waits for a reader that comes late.
+  EXPECT_GE(fcntl(out[1], F_SETPIPE_SZ, 4096), 4096);
   const pid_t child = fork();
   if (child == 0) {
     dup2(out[1], STDOUT_FILENO);
@@ -242,7 +245,7 @@ TEST_F(ModelCommands, MemoryStaysFlatOverTwoThousandTokens) {
   }
   close(out[1]);
   std::vector<long> samples;
-  std::array<char, 256> buffer;
+  std::array<char, 128> buffer;
   while (read(out[0], buffer.data(), buffer.size()) > 0) {
     if (const long now = resident_kb(child); now > 0) samples.push_back(now);
   }
