@@ -318,21 +318,24 @@ TEST_F(Turns, ReadAheadWhileAPersonTypes) {
 }
 
 TEST_F(Turns, LetAWatcherEndItselfWhileItIsCalled) {
-  std::unique_ptr<TurnSubscription> subscription;
-  std::promise<void> called;
+  const auto called = std::make_shared<std::promise<void>>();
   std::mutex made;
+  std::unique_ptr<TurnSubscription> subscription;
   {
     const std::lock_guard lock(made);
-    subscription = turns->watch(id, 0, [&](const TurnEvent&) {
-      const std::lock_guard inner(made);
+    subscription = turns->watch(id, 0, [&, called](const TurnEvent&) {
+      // This thread is done with what is the test's own before the test may end.
+      const auto told = called;
+      std::unique_lock inner(made);
       if (!subscription) return;
       subscription.reset();
-      called.set_value();
+      inner.unlock();
+      told->set_value();
     });
   }
   answer_with("500<|im_end|>");
   ask("How much flour?");
-  called.get_future().wait();
+  called->get_future().wait();
 }
 
 TEST_F(Turns, SurviveAWatcherThatThrows) {
