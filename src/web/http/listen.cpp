@@ -62,14 +62,39 @@ std::string why_not(const ServerOptions& options, const ErrorOfAsio& error) {
                      error.message());
 }
 
+// A name may have addresses of a family that this machine does without.
+bool is_absent(const ErrorOfAsio& error) {
+  return error == asio::error::address_family_not_supported ||
+         error == asio::error::make_error_code(asio::error::basic_errors(EADDRNOTAVAIL));
+}
+
+// Opens a socket at each address that this machine has, all on one port; 0: one that is free at the
+// first of them.
+ErrorOfAsio open_all(asio::io_context& context, const tcp::resolver::results_type& found,
+                     std::uint16_t port, std::vector<tcp::acceptor>& acceptors) {
+  ErrorOfAsio absent = asio::error::address_family_not_supported;
+  for (const auto& entry : found) {
+    tcp::acceptor acceptor(asio::make_strand(context));
+    const ErrorOfAsio failed = open_at(acceptor, {entry.endpoint().address(), port});
+    if (is_absent(failed)) {
+      absent = failed;
+      continue;
+    }
+    if (failed) return failed;
+    port = acceptor.local_endpoint().port();
+    acceptors.push_back(std::move(acceptor));
+  }
+  return acceptors.empty() ? absent : ErrorOfAsio();
+}
+
 }  // namespace
 
 Result<std::vector<tcp::acceptor>> listen_on(asio::io_context& context,
                                              const ServerOptions& options) {
-  std::vector<tcp::acceptor> acceptors;
   if (options.inherited_socket >= 0) {
     auto acceptor = adopt(context, options.inherited_socket);
     if (!acceptor) return pass_on(acceptor);
+    std::vector<tcp::acceptor> acceptors;
     acceptors.push_back(std::move(*acceptor));
     return acceptors;
   }
@@ -81,22 +106,18 @@ Result<std::vector<tcp::acceptor>> listen_on(asio::io_context& context,
     return fail(ErrorCode::kInvalidArgument, fmt::format("'{}' is no address of this machine: {}.",
                                                          options.host, error.message()));
   }
-  std::uint16_t port = options.port;
-  for (const auto& entry : found) {
-    tcp::acceptor acceptor(asio::make_strand(context));
-    const ErrorOfAsio failed = open_at(acceptor, {entry.endpoint().address(), port});
-    // A name may have addresses of a family that this machine does without.
-    if (failed == asio::error::address_family_not_supported ||
-        failed == asio::error::make_error_code(asio::error::basic_errors(EADDRNOTAVAIL))) {
-      error = failed;
-      continue;
-    }
-    if (failed) return fail(ErrorCode::kUnavailable, why_not(options, failed));
-    port = acceptor.local_endpoint().port();
-    acceptors.push_back(std::move(acceptor));
+  // A port that is free at one address may be taken at the next: where any will do, it is tried
+  // with others.
+  constexpr int kAttemptsMax = 10;
+  for (int attempt = 1;; ++attempt) {
+    std::vector<tcp::acceptor> acceptors;
+    error = open_all(context, found, options.port, acceptors);
+    if (!error) return acceptors;
+    const bool is_chance = options.port == 0 && error == asio::error::address_in_use;
+    if (is_chance && attempt < kAttemptsMax) continue;
+    return fail(is_absent(error) ? ErrorCode::kInvalidArgument : ErrorCode::kUnavailable,
+                why_not(options, error));
   }
-  if (acceptors.empty()) return fail(ErrorCode::kInvalidArgument, why_not(options, error));
-  return acceptors;
 }
 
 }  // namespace notso::http
