@@ -13,14 +13,16 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kClients = 100;
+// The good clients' part takes some milliseconds of it.
+constexpr milliseconds kTimeMax{1500};
 
 class LimitsTest : public ServerTest {
  protected:
   LimitsTest() {
-    options.limits.header_time_max = milliseconds(600);
-    options.limits.body_time_max = milliseconds(600);
-    options.limits.idle_time_max = milliseconds(600);
-    options.limits.write_time_max = milliseconds(600);
+    options.limits.header_time_max = kTimeMax;
+    options.limits.body_time_max = kTimeMax;
+    options.limits.idle_time_max = kTimeMax;
+    options.limits.write_time_max = kTimeMax;
   }
 
   std::vector<RawClient> connect(std::size_t count) {
@@ -42,7 +44,7 @@ TEST_F(LimitsTest, ClientsThatSendTheirHeadersSlowlyAreReaped) {
   std::thread drip([&] {
     for (std::size_t at = 0; at + 2 < request.size() && !stop; ++at) {
       for (const RawClient& client : clients) client.send(request.substr(at, 1));
-      std::this_thread::sleep_for(milliseconds(25));
+      std::this_thread::sleep_for(milliseconds(50));
     }
   });
   EXPECT_EQ(ask(get(port(), "/health", "Connection: close\r\n")).body, "ok");
@@ -91,7 +93,7 @@ TEST_F(LimitsTest, AnIdleConnectionIsClosedWithoutBlame) {
 TEST_F(LimitsTest, AHandlerMayTakeItsTime) {
   router.add("GET", "/slow", [](Exchange& exchange) -> boost::asio::awaitable<void> {
     EventQueue<int> queue(1);
-    co_await queue.pop(milliseconds(1200));
+    co_await queue.pop(kTimeMax + milliseconds(500));
     co_await exchange.respond({200, {}, "at last"});
   });
   start();
