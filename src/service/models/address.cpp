@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <curl/curl.h>
 #include <memory>
+#include <utility>
 
 #include "service/models/lower_case.h"
 
@@ -27,10 +28,12 @@ Status set(CURLU* url, const std::string& text) {
     const std::string scheme = part_of(url, CURLUPART_SCHEME, 0);
     if (scheme == "http" || scheme == "https") return {};
   }
-  return fail(ErrorCode::kInvalidArgument,
-              "'" + shown_address(text) +
-                  "' is not an address to download from; it must be http:// or https:// with a "
-                  "host, and without a user's name");
+  std::string message = "'";
+  message += shown_address(text);
+  message +=
+      "' is not an address to download from; it must be http:// or https:// with a host, and "
+      "without a user's name";
+  return fail(ErrorCode::kInvalidArgument, std::move(message));
 }
 
 }  // namespace
