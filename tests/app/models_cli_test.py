@@ -98,7 +98,7 @@ class ModelsTest(unittest.TestCase):
     def test_pull_shows_a_bar_on_a_terminal(self):
         pid, terminal = pty.fork()
         if pid == 0:
-            os.execve(NOTSO, [NOTSO, "pull", self.server.root + "/slow/x.gguf?ms=3"],
+            os.execve(NOTSO, [NOTSO, "pull", self.server.root + "/slow/x.gguf?ms=30"],
                       self.environment)
         text = b""
         while select.select([terminal], [], [], LIMIT_S)[0]:
@@ -115,13 +115,13 @@ class ModelsTest(unittest.TestCase):
         os.close(terminal)
 
     def test_pull_goes_on_after_kill_9_and_after_ctrl_c(self):
-        url = self.server.root + "/slow/k.gguf?ms=60"
+        url = self.server.root + "/slow/k.gguf?ms=200"
         before = self.server.ask("/bytes")
         for end in (signal.SIGKILL, signal.SIGINT):
             process = subprocess.Popen([NOTSO, "pull", url], env=self.environment,
                                        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
-            while b"%" not in process.stderr.readline():
-                pass
+            while b"%" not in (line := process.stderr.readline()):
+                self.assertTrue(line, "it has ended")
             if end == signal.SIGKILL:
                 self.wait_for(lambda: os.path.exists(self.path("k.gguf.part.state")))
             process.send_signal(end)
