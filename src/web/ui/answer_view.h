@@ -50,6 +50,8 @@ class AnswerView {
   void apply(const Warning& warning);
   void apply(const TurnSaved& saved);
   void apply(const TurnFollowups& followups);
+  // Has changes() tell the suggestions, for a page that may have been made before they were.
+  void redraw_followups() { followups_changed_ = !followups_.empty(); }
 
   // The page's buttons for other versions of the answer; "" where it is the only one.
   void set_branches(jinja::Value branches) { branches_ = std::move(branches); }

@@ -122,7 +122,8 @@ Status ChatStream::begin_turn(const TurnEvent& event) {
   if (snapshot != nullptr) view_->apply(snapshot->status);
   const bool shown = first && !page_.old && now_.leaf_id() == shown_leaf_;
   if (snapshot != nullptr && !view_->running() && shown) {
-    (void)view_->value();  // the page has just been made with all of it
+    (void)view_->value();       // the page has just been made with all of it,
+    view_->redraw_followups();  // but perhaps before there were suggestions
     return {};
   }
   return draw_turn(*turn);

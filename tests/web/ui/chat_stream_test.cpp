@@ -178,6 +178,21 @@ TEST_F(ChatStreamTest, OnlyAPageThatLostItsConnectionIsSentAFinishedTurn) {
   }
 }
 
+TEST_F(ChatStreamTest, SuggestionsThatMayHaveComeAfterThePageWasMadeAreSentAlone) {
+  TurnSnapshot snapshot;
+  snapshot.message = first_[1];
+  snapshot.message.followups = {"Tell me more"};
+  snapshot.status.phase = TurnPhase::kDone;
+  ChatStream page = stream(Transcript(first_, 2));
+  page.set_transcript(Transcript(first_, 2));
+  ASSERT_TRUE(page.push(event(2, snapshot)));
+  const std::vector<Partial> sent = take(page);
+  ASSERT_EQ(sent.size(), 1U);
+  EXPECT_EQ(sent[0].target, "#f-2");
+  EXPECT_THAT(sent[0].content, HasSubstr("Tell me more"));
+  EXPECT_THAT(take(page), IsEmpty());
+}
+
 TEST_F(ChatStreamTest, AFreshPageThatShowsTheStoredPathIsSentNothing) {
   EXPECT_THAT(caught_up(Transcript(first_, 2), {.first = 1, .last = 2}), IsEmpty());
   EXPECT_THAT(caught_up(Transcript({}, 0), {}), IsEmpty());

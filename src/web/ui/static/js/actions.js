@@ -45,10 +45,17 @@ export function firstTurn() {
   return document.querySelector('#messages .turn')?.id.slice(2) ?? 0;
 }
 
-export function reloadMessages() {
+// Fetches a piece into an element, in place of what may be on its way there, and waits for it.
+// Without a source of their own htmx would put such requests into one queue, and wait for none.
+export function fetchInto(target, url, swap) {
+  target.setAttribute('hx-sync', 'this:replace');
+  return window.htmx.ajax('GET', url, { source: target, target, swap });
+}
+
+export async function reloadMessages() {
   const chat = document.getElementById('composer')?.dataset.chat;
   if (!chat) return;
-  window.htmx.ajax('GET', `/chats/${chat}/messages`, { target: '#messages', swap: 'innerMorph' });
+  await fetchInto(document.getElementById('messages'), `/chats/${chat}/messages`, 'innerMorph');
 }
 
 export function setTheme(theme) {
@@ -93,7 +100,8 @@ export async function act(url, fields) {
   if (outcome.thinking !== undefined) {
     document.getElementById('thinking').checked = outcome.thinking;
   }
-  if (outcome.reload) reloadMessages();
+  // What is sent next must not be drawn before this, which does not have it.
+  if (outcome.reload) await reloadMessages();
   if (outcome.open) openPanel(outcome.open);
   if (outcome.download) location.assign(outcome.download);
   if (outcome.go) location.assign(outcome.go);
@@ -122,7 +130,9 @@ export function startActions() {
   });
   // What a person asked for; what the page asks for by itself is silent.
   document.addEventListener('htmx:error', (event) => {
-    if (event.target === document.body) notice('The server cannot be reached.', { bad: true });
+    if (event.target.matches('body, #messages, #panel-body')) {
+      notice('The server cannot be reached.', { bad: true });
+    }
   });
   // Who draws the conversation anew keeps the earlier messages that have been asked for.
   document.addEventListener('htmx:config:request', (event) => {

@@ -113,5 +113,6 @@ export function startComposer() {
   fit();
   const typed = sessionStorage.getItem('typed');
   sessionStorage.removeItem('typed');
-  if (typed && !text.value) setText(typed);
+  // What has been typed into this page before its scripts came goes on from there.
+  if (typed && !text.defaultValue) setText(typed + text.value);
 }

@@ -1,5 +1,5 @@
 // Settings, model, help: pages of their own that open in a dialog where scripts run.
-import { act } from './actions.js';
+import { act, fetchInto } from './actions.js';
 
 const panel = () => document.getElementById('panel');
 
@@ -8,7 +8,7 @@ export async function openPanel(url) {
   const dialog = panel();
   const body = document.getElementById('panel-body');
   body.replaceChildren();
-  await window.htmx.ajax('GET', url, { target: '#panel-body', swap: 'innerHTML' });
+  await fetchInto(body, url, 'innerHTML');
   if (!body.childElementCount) dialog.close();
   else if (!dialog.open) dialog.showModal();
 }
