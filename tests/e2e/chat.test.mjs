@@ -1,13 +1,24 @@
 // A conversation in the browser: sending, streaming, stopping, branching, losing the connection.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { answerText, chatOf, done, openHome, openPage, PageServer, send, serveFor, watchFaults }
-  from './lib/page.mjs';
+import { answerText, chatOf, done, openHome, openPage, PageServer, ready, send, serveFor,
+  watchFaults } from './lib/page.mjs';
 
 const server = new PageServer();
 serveFor(server);
 
 const home = (options) => openHome(server, options);
+
+// Holds requests back until what this gives is called.
+async function hold(page, url) {
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route(url, async (route) => {
+    await held;
+    await route.continue();
+  });
+  return release;
+}
 
 test('the first visit offers starters that fill the input', async () => {
   const page = await home();
@@ -43,12 +54,7 @@ test('answers come also where the script that reads them comes late', async () =
 test('a message shows at once, the input clears and keeps the focus', async () => {
   const page = await home();
   await send(page, 'first');
-  let release;
-  const held = new Promise((resolve) => { release = resolve; });
-  await page.route('**/messages', async (route) => {
-    await held;
-    await route.continue();
-  });
+  const release = await hold(page, '**/messages');
   await page.fill('#text', 'second');
   await page.press('#text', 'Enter');
   await page.locator('#pending .bubble', { hasText: 'second' }).waitFor();
@@ -62,26 +68,42 @@ test('a message shows at once, the input clears and keeps the focus', async () =
 
 test('what is typed while a message goes is kept, and goes after it', async () => {
   const page = await home();
-  let slow = 600;
-  await page.route(/\/(messages|chats)$/, async (route) => {
-    await new Promise((resolve) => setTimeout(resolve, slow));
-    await route.continue();
-  });
+  let release = await hold(page, /\/chats$/);
   await page.fill('#text', 'makes the chat');
   await page.press('#text', 'Enter');
   await page.keyboard.type('typed early');
+  release();
   await page.waitForURL(/\/chats\//);
-  await page.locator('html[data-ready]').waitFor();
+  await ready(page);
   assert.equal(await page.inputValue('#text'), 'typed early');
   await page.locator('.md', { hasText: 'You said: makes the chat' }).waitFor();
+  release = await hold(page, '**/messages');
   await page.press('#text', 'Enter');
   await page.keyboard.type('/thinking off');
   await page.press('#text', 'Enter');
-  slow = 0;
+  release();
   await page.locator('.notice', { hasText: 'without thinking' }).waitFor();
   await page.locator('.md', { hasText: 'You said: typed early' }).waitFor();
   assert.equal(await page.locator('.turn').count(), 2);
   assert.equal(await page.inputValue('#text'), '');
+  await done(page);
+});
+
+test('what is typed while the chat\'s page comes goes on from what was typed before', async () => {
+  const page = await home();
+  const releaseChat = await hold(page, /\/chats$/);
+  await page.fill('#text', 'makes the chat');
+  await page.press('#text', 'Enter');
+  await page.keyboard.type('typed ');
+  const releaseScripts = await hold(page, '**/js/main.js');
+  releaseChat();
+  await page.waitForURL(/\/chats\//, { waitUntil: 'commit' });
+  await page.locator('#messages').waitFor({ state: 'attached' });
+  await page.focus('#text');
+  await page.keyboard.type('early');
+  releaseScripts();
+  await ready(page);
+  assert.equal(await page.inputValue('#text'), 'typed early');
   await done(page);
 });
 
@@ -128,16 +150,26 @@ test('Markdown, code and formulas are drawn', async () => {
   await done(page);
 });
 
+// Notes what the page says to those who do not see it; the next thing soon takes its place.
+const listen = (page) => page.evaluate(() => {
+  window.heard = [];
+  const say = document.getElementById('say');
+  new MutationObserver(() => window.heard.push(say.textContent)).observe(say, { childList: true });
+});
+const heard = (page, text) => page.waitForFunction(
+  (wanted) => window.heard.some((words) => words.includes(wanted)), text);
+
 test('code and answers are copied as they were written', async () => {
   const page = await home({ permissions: ['clipboard-read', 'clipboard-write'] });
   await send(page, 'markdown');
+  await listen(page);
   await page.locator('[data-copy-code]').click();
   const read = () => page.evaluate(() => navigator.clipboard.readText());
-  await page.locator('#say', { hasText: 'Copied' }).waitFor({ state: 'attached' });
+  await heard(page, 'Copied');
   assert.match(await read(), /^def merge\(intervals\):\n/);
-  await page.evaluate(() => { document.getElementById('say').textContent = ''; });
+  await listen(page);
   await page.locator('[data-copy-markdown]').click();
-  await page.locator('#say', { hasText: 'Copied' }).waitFor({ state: 'attached' });
+  await heard(page, 'Copied');
   assert.match(await read(), /^## A heading/);
   await done(page);
 });
@@ -148,8 +180,9 @@ test('code is copied where the page may not write to the clipboard', async () =>
     () => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
   await page.goto(server.url);
   await send(page, 'markdown');
+  await listen(page);
   await page.locator('[data-copy-code]').click();
-  await page.locator('#say', { hasText: 'Copied' }).waitFor({ state: 'attached' });
+  await heard(page, 'Copied');
   await page.focus('#text');
   await page.keyboard.press('Control+v');
   assert.match(await page.inputValue('#text'), /^def merge\(intervals\):\n/);
@@ -162,10 +195,16 @@ test('code is copied where the page may not write to the clipboard', async () =>
 test('thoughts show in a block that folds when the answer begins', async () => {
   const page = await home();
   await send(page, 'begin');
-  await send(page, 'think about it', { wait: false });
+  await page.evaluate(() => {
+    window.unfolded = false; // whether they ever were
+    new MutationObserver(() => {
+      window.unfolded ||= document.querySelector('.thinking[open]') !== null;
+    }).observe(document.getElementById('messages'), { childList: true, subtree: true });
+  });
+  await send(page, 'think about it');
   const thoughts = page.locator('.thinking').last();
-  await page.locator('.thinking[open]').waitFor();
-  await page.waitForFunction(() => !document.querySelector('.thinking').open);
+  assert.equal(await page.evaluate(() => window.unfolded), true);
+  assert.equal(await thoughts.evaluate((element) => element.open), false);
   assert.match(await thoughts.locator('.thought').textContent(), /question is short/);
   await done(page);
 });
@@ -186,7 +225,7 @@ test('the status pill says what goes on and opens to the figures', async () => {
 });
 
 test('the pill names each phase, and shows how much of the prompt is read', async () => {
-  const slow = new PageServer({ pauseMs: 300 });
+  const slow = new PageServer({ pauseMs: 1000 });
   await slow.start();
   const page = await openPage(slow);
   await page.goto(slow.url);
@@ -213,27 +252,56 @@ test('the pill names each phase, and shows how much of the prompt is read', asyn
   await slow.close();
 });
 
-test('somebody who has scrolled up stays there, and a button goes to the end', async () => {
-  const page = await home();
+// Where the conversation is shown from, and how far from its end.
+const place = (page) => page.evaluate(() => {
+  const { scrollHeight, scrollTop, clientHeight } = document.getElementById('scroll');
+  return { top: scrollTop, left: scrollHeight - scrollTop - clientHeight };
+});
+
+const atEnd = (page) => page.waitForFunction(() => {
+  const { scrollHeight, scrollTop, clientHeight } = document.getElementById('scroll');
+  return scrollHeight - scrollTop - clientHeight < 10;
+});
+
+// Turns the wheel up where text is being added at the end, and looks that the place where it stops
+// stays while more of it comes.
+async function staysAfter(page, pixels) {
   await send(page, 'markdown');
   await send(page, 'long 201', { wait: false });
   await page.locator('.md', { hasText: 'word40' }).last().waitFor();
-  const top = () => page.evaluate(() => document.getElementById('scroll').scrollTop);
-  const distance = () => page.evaluate(() => {
-    const { scrollHeight, scrollTop, clientHeight } = document.getElementById('scroll');
-    return scrollHeight - scrollTop - clientHeight;
-  });
-  assert.ok(await distance() < 80);
+  await atEnd(page);
+  await page.evaluate(() => addEventListener('wheel', () => { window.wheeled = true; }));
   await page.mouse.move(700, 400);
-  await page.mouse.wheel(0, -500);
-  await page.waitForFunction(() => !document.getElementById('jump').hidden);
-  await page.waitForTimeout(200); // the wheel's own movement
-  const before = await top();
-  await page.locator('.md', { hasText: 'word201' }).waitFor();
-  assert.equal(await top(), before);
+  await page.mouse.wheel(0, -pixels);
+  await page.waitForFunction(() => window.wheeled);
+  let before;
+  let now = await place(page);
+  do {
+    await page.waitForTimeout(300);
+    before = now;
+    now = await place(page);
+  } while (now.top !== before.top);
+  await page.locator('.md', { hasText: 'word160' }).waitFor();
+  const { top, left } = await place(page);
+  assert.equal(top, now.top);
+  assert.ok(left >= pixels, `${left} pixels from the end`);
+}
+
+test('somebody who has scrolled up stays there, and a button goes to the end', async () => {
+  const page = await home();
+  await staysAfter(page, 500);
   await page.click('#jump');
   await page.waitForFunction(() => document.getElementById('jump').hidden);
-  assert.ok(await distance() < 80);
+  await atEnd(page);
+  await done(page);
+});
+
+test('a line up is enough to stay, and scrolling to the end to follow it again', async () => {
+  const page = await home();
+  await staysAfter(page, 40);
+  await page.mouse.wheel(0, 10_000);
+  await page.locator('.md', { hasText: 'word201' }).waitFor();
+  await atEnd(page);
   await done(page);
 });
 
@@ -308,6 +376,7 @@ test('answering again and editing make branches that can be chosen', async () =>
   await page.fill('.edit-form textarea', 'changed question');
   await page.press('.edit-form textarea', 'Enter');
   await page.locator('.md', { hasText: 'You said: changed question' }).waitFor();
+  await page.waitForFunction(() => !document.querySelector('#messages .busy'));
   assert.equal(await page.locator('.turn').count(), 1);
   assert.match(await page.locator('.user .branches').innerText(), /2 \/ 2/);
   await page.reload();
@@ -347,7 +416,7 @@ async function longChat(turns) {
   const page = await openHome(own);
   await page.locator('.chat-row a', { hasText: 'Long' }).click();
   await page.waitForURL(/\/chats\//);
-  await page.locator('html[data-ready]').waitFor();
+  await ready(page);
   return { own, page };
 }
 
@@ -446,7 +515,7 @@ test('after three tries there is a button to connect again', async () => {
 });
 
 test('a page that is connected again shows that its answer has ended', async () => {
-  const slow = new PageServer({ pauseMs: 300 });
+  const slow = new PageServer({ pauseMs: 1000 }); // the continued answer takes four of these
   await slow.start();
   const page = await openHome(slow);
   await send(page, 'wait', { wait: false });
@@ -470,12 +539,14 @@ test('a page that is connected again shows that its answer has ended', async () 
 });
 
 test('a page that is opened while the model loads is told of answers all the same', async () => {
-  const own = new PageServer({ loadingMs: 4000, chats: [chatOf('Early', ['hello', 'hi'])] });
+  const own = new PageServer({ loading: true, chats: [chatOf('Early', ['hello', 'hi'])] });
   await own.start();
   const page = await openHome(own);
   await page.locator('.chat-row a', { hasText: 'Early' }).click();
   await page.waitForURL(/\/chats\//);
+  await ready(page);
   await page.locator('.dot.loading').waitFor();
+  own.finishLoading();
   await page.locator('.dot.ready').waitFor();
   assert.equal(await page.locator('#link-state').innerText(), '');
   await send(page, 'are you there?');
@@ -490,14 +561,14 @@ test('without scripts a message is sent and its answer read', async () => {
   await page.click('.send');
   await page.waitForURL(/\/chats\//);
   const over = page.locator('.bot .pill', { hasText: 'Done' });
-  for (let i = 0; i < 50 && !await over.count(); i += 1) {
+  for (const end = Date.now() + 90_000; Date.now() < end && !await over.count();) {
     await page.waitForTimeout(200);
     await page.reload();
   }
   assert.match(await page.locator('.bot .md').innerText(), /You said: no scripts here/);
   await page.fill('#text', '/frobnicate');
   await page.click('.send');
-  assert.match(await page.locator('#said').innerText(), /no command \/frobnicate/);
+  await page.locator('#said', { hasText: 'no command /frobnicate' }).waitFor();
   assert.equal(await page.inputValue('#text'), '/frobnicate');
   await done(page);
 });

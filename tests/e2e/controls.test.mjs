@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { answerText, done, openHome, PageServer, send, serveFor } from './lib/page.mjs';
+import { answerText, done, openHome, PageServer, ready, send, serveFor } from './lib/page.mjs';
 
 const server = new PageServer();
 serveFor(server);
@@ -30,6 +30,7 @@ test('chats are searched by what was said in them', async () => {
   await page.locator('.chat-row mark', { hasText: 'zebra' }).first().waitFor();
   await page.locator('.chat-row a').first().click();
   await page.locator('.bubble', { hasText: 'a zebra walks by' }).waitFor();
+  await ready(page);
   await page.fill('#search', 'no such word anywhere');
   await page.locator('.empty-list', { hasText: 'Nothing found' }).waitFor();
   await done(page);
@@ -171,6 +172,30 @@ test('/reset leaves a line where the memory begins', async () => {
   await done(page);
 });
 
+test('a message that follows /reset is not lost below what is drawn anew', async () => {
+  const page = await chat();
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route(/\/messages\?/, async (route) => {
+    const response = await route.fetch();
+    await held;
+    await route.fulfill({ response });
+  });
+  await command(page, '/reset');
+  await notice(page, 'has forgotten');
+  await page.fill('#text', 'a new start');
+  await page.press('#text', 'Enter');
+  await page.waitForTimeout(1500); // what does not wait has been answered
+  const drawn = page.waitForResponse(/\/messages\?/);
+  release();
+  await drawn;
+  await page.waitForTimeout(300);
+  await page.locator('.md', { hasText: 'You said: a new start' }).waitFor();
+  await page.locator('.divider', { hasText: 'remembers from here' }).waitFor();
+  assert.equal(await page.locator('.turn').count(), 2);
+  await done(page);
+});
+
 test('/thinking and the switch change the same setting', async () => {
   const page = await chat();
   assert.equal(await page.isChecked('#thinking'), true);
@@ -217,6 +242,23 @@ test('/help, /model, /status and /settings open panels that Escape closes', asyn
     await page.keyboard.press('Escape');
     await page.waitForFunction(() => !document.querySelector('#panel').open);
   }
+  await done(page);
+});
+
+test('a panel that is slow to come gives way to the next one', async () => {
+  const page = await chat();
+  let release;
+  const held = new Promise((resolve) => { release = resolve; });
+  await page.route('**/help', async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.locator('.sidebar-foot a[aria-label="Help"]').click();
+  await page.locator('.sidebar-foot a[aria-label="Settings"]').click();
+  await page.locator('#panel[open]', { hasText: 'System prompt' }).waitFor();
+  release();
+  await page.unroute('**/help');
+  assert.equal(await page.locator('#panel', { hasText: 'Stream John' }).count(), 0);
   await done(page);
 });
 
@@ -342,6 +384,7 @@ test('everything is reached by the keyboard alone', async () => {
   await page.keyboard.press('Enter');
   await page.locator('.md', { hasText: 'You said: keyboard only' }).waitFor();
   await page.locator('#chat-title', { hasText: 'About' }).waitFor();
+  await ready(page);
   await page.keyboard.press('Alt+s');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'search');
   const wanted = ['text', 'Send', 'thinking', 'Settings', 'Copy the answer', 'Answer again'];
@@ -381,9 +424,8 @@ test('reduced motion leaves no animation running', async () => {
   const page = await home({ reducedMotion: 'reduce' });
   await send(page, 'wait', { wait: false });
   await page.locator('.busy').waitFor();
-  await page.waitForTimeout(300);
-  assert.equal(await page.evaluate(() => document.getAnimations()
-    .filter((animation) => animation.playState === 'running').length), 0);
+  await page.waitForFunction(() => document.getAnimations()
+    .every((animation) => animation.playState !== 'running'));
   await done(page);
 });
 

@@ -1,7 +1,7 @@
 // The page of a server that asks for keys.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { done, ModelServer, openHome, openPage, serveFor } from './lib/page.mjs';
+import { done, ModelServer, openHome, openPage, ready, serveFor } from './lib/page.mjs';
 
 const server = new ModelServer();
 const key = server.addKey('alice');
@@ -44,6 +44,8 @@ test('a link on another site opens without a second sign-in', async () => {
 test('the settings sign out', async () => {
   const page = await openHome(server);
   await signIn(page, key);
+  await page.locator('#text').waitFor();
+  await ready(page);
   await page.locator('.sidebar-foot a[aria-label="Settings"]').click();
   await page.locator('#panel[open] button', { hasText: 'Sign out' }).click();
   await page.locator('input[name="key"]').waitFor();

@@ -61,6 +61,7 @@ test('a chat of 2,000 messages opens at its newest, and is typed in without work
   });
   let requests = 0;
   page.on('request', () => { requests += 1; });
+  const begun = Date.now();
   const words = 'typing in a very long chat is no slower than anywhere';
   await page.locator('#text').pressSequentially(words, { delay: 25 });
   await page.waitForFunction((count) => window.delays.length >= count, words.length);
@@ -69,7 +70,9 @@ test('a chat of 2,000 messages opens at its newest, and is typed in without work
   report('a key until it is drawn: 95 of 100', delays[Math.floor(delays.length * 0.95)], 'ms',
     20_000);
   assert.equal(await page.evaluate(() => window.changes), 0);
-  assert.ok(requests <= words.length / 4, `${requests} requests`);
+  // The draft is sent where the typing rests for 0.4 s, which it does on a slow machine only.
+  const most = 2 + (Date.now() - begun) / 400;
+  assert.ok(requests <= most, `${requests} requests, not ${most} at most`);
   await page.locator('#earlier a').click();
   await page.locator('.bubble', { hasText: 'number 1938' }).waitFor();
   assert.equal(await page.locator('.turn').count(), 60);

@@ -9,13 +9,14 @@ import { after, afterEach, before } from 'node:test';
 
 // The page with scripted answers. It can be killed and started again on the same port and store.
 export class PageServer {
-  // `chats`: conversations to begin with, in the store's JSON. `loadingMs`: how long there is no
-  // model after a start.
-  constructor({ pauseMs = 8, loadingMs = 0, chats = [] } = {}) {
+  // `chats`: conversations to begin with, in the store's JSON. `loading`: there is no model until
+  // finishLoading().
+  constructor({ pauseMs = 8, loading = false, chats = [] } = {}) {
     this.folder = mkdtempSync(join(tmpdir(), 'notso-e2e-'));
     this.port = 0;
     this.pauseMs = pauseMs;
-    this.loadingMs = loadingMs;
+    this.loading = join(this.folder, 'loading');
+    if (loading) writeFileSync(this.loading, '');
     this.imports = chats.map((chat, index) => {
       const file = join(this.folder, `chat-${index}.json`);
       writeFileSync(file, JSON.stringify({
@@ -27,7 +28,7 @@ export class PageServer {
   async start() {
     const program = process.env.NOTSO_PAGE_SERVER;
     this.process = spawn(program, [String(this.port), join(this.folder, 'chats.db'),
-      String(this.pauseMs), String(this.loadingMs), ...this.imports],
+      String(this.pauseMs), this.loading, ...this.imports],
     { stdio: ['ignore', 'pipe', 'inherit'] });
     this.imports = [];
     this.url = await new Promise((resolve, reject) => {
@@ -40,6 +41,10 @@ export class PageServer {
     });
     this.port = Number(new URL(this.url).port);
     return this.url;
+  }
+
+  finishLoading() {
+    rmSync(this.loading);
   }
 
   async kill(signal = 'SIGKILL') {
@@ -148,6 +153,13 @@ export async function openHome(server, options) {
   return page;
 }
 
+// For after a link, a form or a script has led to another page: its scripts run, so that what is
+// pressed and typed there is heard. The mark alone comes just before htmx begins.
+export async function ready(page) {
+  await page.locator('html[data-ready]').waitFor();
+  await page.waitForLoadState();
+}
+
 // The end of a test: nothing has happened on the page that must not.
 export async function done(page) {
   assert.deepEqual(page.faults, []);
@@ -174,7 +186,7 @@ export async function send(page, text, { wait = true } = {}) {
   await page.fill('#text', text);
   await page.press('#text', 'Enter');
   await page.waitForURL(/\/chats\//);
-  await page.locator('html[data-ready]').waitFor();
+  await ready(page);
   if (!wait) return;
   await page.waitForFunction((count) => {
     const answers = document.querySelectorAll('#messages .bot');

@@ -1,15 +1,16 @@
-// The chat page with scripted answers: page_server PORT STORE-FILE [PAUSE_MS [LOADING_MS
-// [CHAT.json...]]]. For LOADING_MS the model is on its way. Files are conversations to import.
-// Prints its address, and ends at a signal.
-#include <chrono>
+// The chat page with scripted answers: page_server PORT STORE-FILE [PAUSE_MS [LOADING-FILE
+// [CHAT.json...]]]. As long as there is a LOADING-FILE the model is on its way. The other files are
+// conversations to import. Prints its address, and ends at a signal.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <future>
 #include <iterator>
 #include <memory>
 #include <string>
+#include <system_error>
 
 #include "service/store/sqlite_store.h"
 #include "web/http/server.h"
@@ -34,11 +35,12 @@ bool import_chat(SessionStore& store, const char* path) {
 }
 
 ui::UiContext page_context(SessionStore& store, const std::shared_ptr<TurnService>& turns,
-                           std::chrono::milliseconds loading) {
+                           const std::filesystem::path& loading) {
   ui::UiContext context;
   context.store = &store;
-  const auto loaded = [at = std::chrono::steady_clock::now() + loading] {
-    return std::chrono::steady_clock::now() >= at;
+  const auto loaded = [loading] {
+    std::error_code error;
+    return !std::filesystem::exists(loading, error);
   };
   context.turns = [turns, loaded] { return loaded() ? turns : nullptr; };
   context.model = [loaded] {
@@ -71,7 +73,7 @@ int main(int argc, char** argv) {
   const std::shared_ptr<TurnService> turns =
       ui::make_scripted_turns(*store, argc > 3 ? std::atoi(argv[3]) : 15);
   turns->recover();
-  const std::chrono::milliseconds loading(argc > 4 ? std::atoi(argv[4]) : 0);
+  const std::filesystem::path loading(argc > 4 ? argv[4] : "");
   for (int i = 5; i < argc; ++i) {
     if (!import_chat(*store, argv[i])) return 1;
   }

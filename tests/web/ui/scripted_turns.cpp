@@ -194,7 +194,7 @@ class ScriptedTurns : public TurnService {
       auto path = path_to(running.owner, running.conversation, running.message_id);
       if (path.size() < 2) continue;
       start(running.owner, running.conversation, path.back(), path[path.size() - 2].message.content,
-            "", path.back().message.content.size());
+            "", path.back().message.content.size(), true);
     }
   }
 
@@ -327,7 +327,8 @@ class ScriptedTurns : public TurnService {
   }
 
   void start(const std::string& owner, const SessionId& id, const StoredMessage& answer,
-             const std::string& question, const std::string& recited, std::size_t skip_bytes) {
+             const std::string& question, const std::string& recited, std::size_t skip_bytes,
+             bool recovered = false) {
     const std::shared_ptr<Room> room = room_of(id);
     room->stop = true;
     if (room->thread.joinable()) room->thread.join();
@@ -344,6 +345,8 @@ class ScriptedTurns : public TurnService {
       room->message = answer;
       room->status = in(TurnPhase::kQueued);
     }
+    // What has waited for ever before a restart has done so.
+    if (recovered) std::erase_if(script, [](const Step& step) { return step.forever; });
     room->thread = std::thread(
         [this, owner, id, room, script, skip_bytes] { run(owner, id, *room, script, skip_bytes); });
   }
@@ -421,21 +424,20 @@ class ScriptedTurns : public TurnService {
     }
     if (leaving_ && !room.stop) return;
     StoredMessage message = *room.message;
-    message.state = failed      ? MessageState::kFailed
-                    : room.stop ? MessageState::kStopped
-                                : MessageState::kDone;
+    const bool stopped = room.stop;  // once: the next message sets it, too
+    message.state = failed    ? MessageState::kFailed
+                    : stopped ? MessageState::kStopped
+                              : MessageState::kDone;
     if (failed) message.error = "The model gave no token for 30 s.";
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
     message.usage = {120, 80, tokens, 0, 0.05, 0.06, took.count()};
-    message.finish = room.stop ? FinishReason::kCancelled : FinishReason::kStop;
+    message.finish = stopped ? FinishReason::kCancelled : FinishReason::kStop;
     if (message.state == MessageState::kDone) {
       message.followups = {"Tell me more", "Why is that?", "Show an example"};
     }
     store_.update(owner, id, message, [](Result<void>) {});
     tell(room, TurnSaved{message});
-    tell(room, in(failed      ? TurnPhase::kFailed
-                  : room.stop ? TurnPhase::kStopped
-                              : TurnPhase::kDone));
+    tell(room, in(failed ? TurnPhase::kFailed : stopped ? TurnPhase::kStopped : TurnPhase::kDone));
     if (message.followups.empty()) return;
     tell(room, TurnFollowups{message.followups});
     const std::string title = "About: " + message.message.content.substr(0, 20);

@@ -6,7 +6,7 @@
 //   markdown     one of everything                long N    N words, fast
 //   hostile      what must never run              anything else   says it again
 //
-// Messages are kept in a real store; a running answer goes on after a restart.
+// Messages are kept in a real store; a running answer goes on after a restart, and ends then.
 #pragma once
 
 #include <memory>
