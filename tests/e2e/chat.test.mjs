@@ -308,6 +308,7 @@ test('a line up is enough to stay, and scrolling to the end to follow it again',
 test('a call of a tool is a card with its input and its result', async () => {
   const page = await home();
   await send(page, 'tool');
+  await page.locator('.md', { hasText: '17% of 2,350' }).waitFor();
   await page.locator('.tool summary').click();
   const card = await page.locator('.tool').innerText();
   assert.match(card, /calculator/);

@@ -375,7 +375,6 @@ class ScriptedTurns : public TurnService {
     StoredMessage calling = *room.message;
     calling.state = MessageState::kDone;
     calling.finish = FinishReason::kToolCalls;
-    store_.update(owner, id, calling, [](Result<void>) {});
     StoredMessage row;
     row.parent_id = calling.id;
     row.message.role = Role::kTool;
@@ -390,6 +389,8 @@ class ScriptedTurns : public TurnService {
     next.model = calling.model;
     const auto begun =
         wait_for<StoredMessage>([&](auto add) { store_.append(owner, id, next, add); });
+    // Not before, or a page made in between would show an answer that is over.
+    store_.update(owner, id, calling, [](Result<void>) {});
     tell(room, TurnSaved{calling});
     const std::lock_guard lock(room.mutex);
     room.message = *begun;
