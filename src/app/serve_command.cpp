@@ -253,7 +253,7 @@ Status serve(const SettingFlags& flags) {
   LoadResult load;
   ProgressBar bar("packing weights", "B");
   ServerApp app(settings);
-  const Status started =
+  Status started =
       app.start(*socket, {[&](std::uint64_t done, std::uint64_t total) { bar.update(done, total); },
                           [&](Status loaded) { load.set(std::move(loaded)); }});
   if (!started) return started;

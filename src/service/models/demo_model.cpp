@@ -23,10 +23,11 @@ asm(".section .rodata\n"
     ".byte 0\n"
     ".previous\n");
 
-extern "C" {
+// The assembler's names.
+extern "C" {  // NOLINTBEGIN(readability-identifier-naming)
 extern const std::byte notso_demo_model[];
 extern const std::byte notso_demo_model_end[];
-}
+}  // NOLINTEND(readability-identifier-naming)
 
 namespace notso {
 namespace {

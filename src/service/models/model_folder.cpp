@@ -140,7 +140,7 @@ Result<std::string> find_in_folder(const std::string& folder, std::string_view n
 // The final path of the model to remove. An unfinished one of this name goes before a whole one
 // that only has the type.
 Result<std::string> removal_target(const std::string& folder, std::string_view name) {
-  const auto found = find_in_folder(folder, name);
+  auto found = find_in_folder(folder, name);
   if (found && is_called(fs::path(*found).filename(), name)) return found;
   for (const PartialModel& partial : list_partial_models(folder)) {
     if (is_called(partial.name, name)) return (fs::path(folder) / partial.name).string();

@@ -12,7 +12,6 @@ namespace notso::ui {
 namespace {
 
 using jinja::Dict;
-using jinja::Value;
 
 // At most ten updates a second, and fewer while a large open block is drawn again each time.
 constexpr double kGapSeconds = 0.1;

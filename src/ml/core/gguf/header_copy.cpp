@@ -37,7 +37,7 @@ Status HeaderCopy::take(const MappedFile& file, std::size_t bytes) {
     reserved_ = available;
   }
   const std::size_t wanted = std::min(available, (bytes / kPieceBytes + 1) * kPieceBytes);
-  const Status copied = guard_mapped_reads(file.path(), [&] {
+  Status copied = guard_mapped_reads(file.path(), [&] {
     std::memcpy(data_ + size_, file.bytes().data() + size_, wanted - size_);
   });
   if (!copied) return copied;
