@@ -61,6 +61,7 @@ std::string bash_value(const CliOption& option) {
 
 std::vector<std::string> names_of(const std::vector<CliCommand>& commands) {
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const CliCommand& command : commands) names.push_back(command.name);
   return names;
 }
@@ -79,7 +80,9 @@ std::string bash_cases(const CliCommand& root) {
       options.insert(options.end(), option.names.begin(), option.names.end());
       if (option.kind == ValueKind::kNone) continue;
       std::vector<std::string> patterns;
-      for (const std::string& name : option.names) patterns.push_back(quoted(path + ":" + name));
+      const std::string prefix = path + ":";
+      patterns.reserve(option.names.size());
+      for (const std::string& name : option.names) patterns.push_back(quoted(prefix + name));
       value_cases += "    " + joined(patterns, "|") + ") " + bash_value(option) + "; return ;;\n";
     }
     std::string plain = "_notso_words " + quoted(joined(names_of(command.commands), " "));

@@ -46,6 +46,7 @@ std::string unknown_command(const CLI::App& app, const CLI::ParseError& error) {
   const std::vector<const CLI::App*> commands = command->get_subcommands({});
   if (commands.empty()) return "";
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const CLI::App* known : commands) names.push_back(known->get_name());
   const std::vector<std::string_view> views(names.begin(), names.end());
   const auto near = nearest_name(word, views);
