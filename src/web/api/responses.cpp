@@ -143,9 +143,9 @@ double shortest(float value) { return std::stod(fmt::format("{}", value)); }
 
 // `truncation` is always "disabled": nothing is ever cut in silence.
 json::object echo_of(const json::object& body, const ResponseCall& call) {
-  const auto given = [&body](std::string_view key, json::value otherwise) {
+  const auto given = [&body](std::string_view key, const json::value& otherwise) {
     const json::value* value = body.if_contains(key);
-    return value == nullptr || value->is_null() ? std::move(otherwise) : *value;
+    return value == nullptr || value->is_null() ? otherwise : *value;
   };
   const AnswerOptions& answer = call.request.answer;
   json::object echo;

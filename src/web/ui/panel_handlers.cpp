@@ -81,7 +81,7 @@ asio::awaitable<void> post_settings(Ui& ui, http::Exchange& exchange) {
   const http::Request& request = exchange.request();
   const std::string owner = request.principal;
   const Form form(request.body);
-  const SessionId id = form.value("chat");
+  const SessionId& id = form.value("chat");
   TurnSettings settings;
   const std::string wrong = read_settings(form, settings);
   if (!wrong.empty()) {
