@@ -48,7 +48,7 @@ for (const [messages, param] of kBadMessages) {
 const kBadParameters = {
   temperature: [-0.1, 2.1, "1", true], top_p: [-1, 1.1], top_k: [-2, 1.5], min_p: [2],
   frequency_penalty: [-2.1, 2.1], presence_penalty: [3], repetition_penalty: [0, 11],
-  max_tokens: [0, -1, 1.5, "9"], n: [0, 17, 1.5], seed: ["1", 0.5], stream: ["true", 1],
+  max_tokens: [0, -2, 1.5, "9"], n: [0, 17, 1.5], seed: ["1", 0.5], stream: ["true", 1],
   logprobs: [1], stop: [3, [3], "", Array(33).fill("x")], tools: [{}, "x", [3]],
   tool_choice: ["maybe", 3, {}], response_format: ["json", []], logit_bias: [[1, 2]],
   reasoning_effort: ["much", 3], chat_template_kwargs: [[]], stream_options: ["x"],
