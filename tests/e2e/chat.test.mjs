@@ -20,6 +20,15 @@ async function hold(page, url) {
   return release;
 }
 
+// Sends a first message and types on before its chat is made; what this gives lets it be made.
+async function typeAhead(page, text) {
+  const release = await hold(page, /\/chats$/);
+  await page.fill('#text', 'makes the chat');
+  await page.press('#text', 'Enter');
+  await page.keyboard.type(text);
+  return release;
+}
+
 test('the first visit offers starters that fill the input', async () => {
   const page = await home();
   assert.match(await page.locator('.hello h2').innerText(), /mind/);
@@ -68,10 +77,7 @@ test('a message shows at once, the input clears and keeps the focus', async () =
 
 test('what is typed while a message goes is kept, and goes after it', async () => {
   const page = await home();
-  let release = await hold(page, /\/chats$/);
-  await page.fill('#text', 'makes the chat');
-  await page.press('#text', 'Enter');
-  await page.keyboard.type('typed early');
+  let release = await typeAhead(page, 'typed early');
   release();
   await page.waitForURL(/\/chats\//);
   await ready(page);
@@ -91,10 +97,7 @@ test('what is typed while a message goes is kept, and goes after it', async () =
 
 test('what is typed while the chat\'s page comes goes on from what was typed before', async () => {
   const page = await home();
-  const releaseChat = await hold(page, /\/chats$/);
-  await page.fill('#text', 'makes the chat');
-  await page.press('#text', 'Enter');
-  await page.keyboard.type('typed ');
+  const releaseChat = await typeAhead(page, 'typed ');
   const releaseScripts = await hold(page, '**/js/main.js');
   releaseChat();
   await page.waitForURL(/\/chats\//, { waitUntil: 'commit' });
